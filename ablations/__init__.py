@@ -1,0 +1,1 @@
+"""Who competes: variants, recipes, scales and the tables that name them."""

@@ -1,0 +1,1 @@
+"""What learns: objectives, the Transformer, finetuning styles, decoding, checkpoints."""

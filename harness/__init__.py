@@ -1,0 +1,1 @@
+"""How it runs: grids, plans, the store, steps and their executors."""

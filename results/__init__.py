@@ -1,0 +1,1 @@
+"""What it says: scores, tables, statistics and the report."""

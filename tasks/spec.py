@@ -1,0 +1,165 @@
+"""Row -> Question -> Answer: the three forms that text takes on its way through a task.
+
+A `Row` is one checked record of a data set, in the official field names. A task turns it into
+`Question`s, which hold text only; a model on the other side turns each into an `Answer`, which is
+what `predictions.parquet` keeps and what metrics read. Nothing here knows a tokenizer.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a question's text. Parts are tokenised one by one and concatenated.
+
+    `cut` says which end may be shortened when the question is too long ("end" or "start"); an
+    empty `cut` means never. `side` is "a" or "b": a classifier puts a separator between the sides,
+    a cloze question does not, and truncation shortens the side with more shortenable tokens.
+    """
+
+    text: str
+    cut: str = ""
+    side: str = "a"
+
+
+@dataclass(frozen=True)
+class Blank:
+    """A blank to be filled: one [MASK] in Part A. Never cut off."""
+
+    side: str = "a"
+
+
+Text = tuple[Part | Blank, ...]
+
+
+@dataclass(frozen=True)
+class Cloze:
+    """One blank and the candidates that may fill it.
+
+    `gold` holds the indices of the right candidates (empty for an unlabelled row; several only in
+    evaluation, e.g. ReCoRD). With `verbalizer` every candidate is a single token, read from one
+    logit; otherwise a candidate scores the `reduce` ("sum" or "mean") of the log-probabilities of
+    its tokens and of the end token.
+    """
+
+    id: str
+    text: Text
+    candidates: tuple[str, ...]
+    gold: tuple[int, ...] = ()
+    verbalizer: bool = False
+    reduce: str = "sum"
+    loss: str = "choice"  # "choice": cross-entropy over candidates; "mix": plus the gold's NLL; "generate": NLL alone
+    group: str = ""  # answers with the same group are scored together (MultiRC's question, ReCoRD's query)
+    references: tuple[str, ...] = ()  # gold answers as text, where a metric compares strings
+
+
+@dataclass(frozen=True)
+class Classify:
+    """Inputs to be classified from [CLS]: one input and `classes` logits, or one logit per input.
+
+    `marks` are (input, start, end) character spans in the input's joined text, where a task is
+    about a word in context (WiC, WSC).
+    """
+
+    id: str
+    inputs: tuple[Text, ...]
+    classes: int = 1  # logits per input; with several inputs it is 1 and the softmax runs over inputs
+    labels: tuple[str, ...] = ()  # names of the classes (or of the inputs), as in the official file
+    gold: tuple[int, ...] = ()
+    group: str = ""
+    references: tuple[str, ...] = ()
+    marks: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Blanks to be written out, left to right: summaries and questions (one blank), infilling (many).
+
+    `targets` has one text per blank (empty when unlabelled). `template` is the document with one
+    "{}" per blank when the answer is the completed document; empty when it is the blank's text.
+    """
+
+    id: str
+    text: Text
+    targets: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    template: str = ""
+
+
+@dataclass(frozen=True)
+class Continue:
+    """Text scored by teacher forcing: a held-out document, or a last word given its passage.
+
+    `context` is given, `target` is scored. A document to be scored whole has an empty context and
+    its text as target, and is cut into overlapping windows by the model's side.
+    """
+
+    id: str
+    target: str
+    context: str = ""
+    mode: str = "unidirectional"  # or "bidirectional": the context sits in Part A
+
+
+Question = Cloze | Classify | Generate | Continue
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said to one question: one row of `predictions.parquet`.
+
+    `scores` are per candidate (or class), higher is better; `choice` indexes `candidates`. `text`
+    is what a generating model wrote. `values` holds sums that a metric divides (a document's
+    negative log-likelihood in nats, its scored tokens and bytes).
+    """
+
+    id: str
+    group: str = ""
+    candidates: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+    choice: int | None = None
+    gold: tuple[int, ...] = ()
+    text: str | None = None
+    references: tuple[str, ...] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number with a signature: `compute` returns None where it cannot be computed, never 0."""
+
+    name: str
+    compute: Callable[[Sequence[Answer]], float | None]  # a fraction in 0..1 unless `unit` says otherwise
+    signature: str  # everything that changes the number, e.g. "acc|version:1"
+    unit: str = "fraction"  # "fraction" is shown times 100; "ppl", "bits" as they are
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True)
+class How:
+    """How a task is asked. Everything here changes scores and belongs to a cell's signature."""
+
+    style: str = "cloze"  # cloze | classifier | seq2seq | infill | lm
+    train: bool = False  # training questions differ from evaluation's (ReCoRD, COPA, WSC)
+    pattern: int = 0
+    mode: str = ""  # WSC: rank | generate | classify; LM: unidirectional | bidirectional
+    seed: int = 42  # for what a task samples (ReCoRD's wrong candidates), per row
+    options: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"ratio": 0.3}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: how its files are read and checked, how a row is asked, how answers are measured."""
+
+    name: str  # "copa"
+    title: str  # "COPA"
+    group: str  # "superglue" | "generation" | "language"
+    folder: str  # where the official files lie below a source's root, e.g. "superglue/COPA"
+    ask: Callable[[Row, How], list[Question]]
+    metrics: tuple[Metric, ...]  # in the order the paper prints them
+    styles: tuple[str, ...] = ("cloze", "classifier")
+    check: Callable[[Row], str | None] = lambda row: None  # the row's fault in one sentence, or None
+    options: Mapping[str, Any] = field(default_factory=dict)  # task-specific constants a source needs
