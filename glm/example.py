@@ -1,0 +1,171 @@
+"""What every objective makes and what the model eats: tokens, targets, positions, context.
+
+Shapes: B rows, T positions in a row, M scored positions of the whole batch.
+
+The attention rule, stated once for every objective: position q sees position k if and only if
+
+    document[q] == document[k]  and  (branch[k] == 0  or  (branch[k] == branch[q] and k <= q))
+
+Branch 0 is the context (Part A), seen by everyone in its document; branches 1, 2, ... are causal
+and blind to each other. BERT is branch 0 throughout, GPT branch 1 throughout; GLM's Part A is 0
+and its Part B 1; candidates that share one context are branches 1..C. Padding has document -1, so
+nothing real sees it and it sees only padding. In every row Part A precedes Part B: the columns of
+branch 0 form a prefix, and padding comes last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sequence. `targets_T` is -1 where nothing is predicted.
+
+    `positions_2T` holds the position in the corrupted text and the position inside a span (0 in
+    the context). The first `context` tokens see each other; the others see those and their own
+    past. `branch_T` splits what follows the context into several branches; without it there is one.
+    """
+
+    tokens_T: np.ndarray
+    targets_T: np.ndarray
+    positions_2T: np.ndarray
+    context: int
+    branch_T: np.ndarray | None = None
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens_T)
+
+    @property
+    def branches(self) -> np.ndarray:
+        """The branch of every token, (T,)."""
+        if self.branch_T is not None:
+            return np.asarray(self.branch_T)
+        return (np.arange(self.length) >= self.context).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """B rows of T positions, right-padded, with the positions to be scored listed flat.
+
+    `position_BT` and `inner_BT` are the two position dimensions (int32, 0 on padding).
+    `document_BT` is the number of the document inside its row, -1 on padding. `branch_BT` is as in
+    the module's rule (0 on padding). `index_M` points into the flattened (B * T) positions,
+    `target_M` holds the token to predict there and `weight_M` its weight: the loss is the weighted
+    mean over M. An entry of weight 0 fills M up to a fixed size and points at index 0.
+    """
+
+    tokens_BT: np.ndarray
+    position_BT: np.ndarray
+    inner_BT: np.ndarray
+    document_BT: np.ndarray
+    branch_BT: np.ndarray
+    index_M: np.ndarray
+    target_M: np.ndarray
+    weight_M: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        return self.tokens_BT.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.tokens_BT.shape[1]
+
+    @property
+    def positions(self) -> int:
+        """Positions that are not padding: what the model has to process."""
+        return int(np.count_nonzero(self.document_BT >= 0))
+
+    @property
+    def targets(self) -> int:
+        """Positions that bear loss."""
+        return int(np.count_nonzero(self.weight_M > 0))
+
+    def visible(self) -> np.ndarray:
+        """The attention rule as a matrix, (B, T, T) of bool: query, key. For tests and pictures."""
+        same = self.document_BT[:, :, None] == self.document_BT[:, None, :]
+        branch_q, branch_k = self.branch_BT[:, :, None], self.branch_BT[:, None, :]
+        column = np.arange(self.width)
+        past = column[None, None, :] <= column[None, :, None]
+        return same & ((branch_k == 0) | ((branch_k == branch_q) & past))
+
+
+def round_up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
+
+
+def stack(
+    examples: Sequence[Example], pad_to_multiple: int = 8, pad: int = 0, width: int = 0
+) -> Batch:
+    """One example per row; rows are padded to the longest one (or to `width`, if that is more)."""
+    return _lay([[example] for example in examples], pad_to_multiple, pad, width)
+
+
+def pack(examples: Sequence[Example], width: int, pad_to_multiple: int = 8, pad: int = 0) -> Batch:
+    """Several examples per row where they fit in `width`: first fit, longest first.
+
+    Each stays a document of its own, so nobody sees a neighbour, and positions are its own: the
+    loss is the one that `stack` would give. An example longer than `width` gets its own row.
+    """
+    rows: list[list[Example]] = []
+    room: list[int] = []
+    for example in sorted(examples, key=lambda e: -e.length):
+        at = next((i for i, free in enumerate(room) if free >= example.length), -1)
+        if at < 0:
+            at = len(rows)
+            rows.append([])
+            room.append(width)
+        rows[at].append(example)
+        room[at] -= example.length
+    return _lay(rows, pad_to_multiple, pad, 0)
+
+
+def _lay(rows: Sequence[Sequence[Example]], multiple: int, pad: int, width: int) -> Batch:
+    """Write rows of examples: first the contexts of a row, then what follows each of them."""
+    longest = max((sum(e.length for e in row) for row in rows), default=0)
+    shape = (len(rows), round_up(max(longest, width, 1), multiple))
+    tokens, document = np.full(shape, pad, np.int32), np.full(shape, -1, np.int32)
+    position, inner, branch, target = (np.zeros(shape, np.int32) for _ in range(4))
+    target[:] = -1
+    for r, row in enumerate(rows):
+        at = 0
+        pieces = [(d, e, slice(0, e.context)) for d, e in enumerate(row)]
+        pieces += [(d, e, slice(e.context, e.length)) for d, e in enumerate(row)]
+        for d, example, part in pieces:
+            to = slice(at, at + part.stop - part.start)
+            tokens[r, to] = example.tokens_T[part]
+            position[r, to] = example.positions_2T[0][part]
+            inner[r, to] = example.positions_2T[1][part]
+            branch[r, to] = example.branches[part]
+            target[r, to] = example.targets_T[part]
+            document[r, to] = d
+            at = to.stop
+    index = np.flatnonzero(target >= 0)
+    goal = target.ravel()[index].astype(np.int64)
+    weight = np.ones(len(index), np.float32)
+    return Batch(tokens, position, inner, document, branch, index, goal, weight)
+
+
+def padded(batch: Batch, width: int = 0, targets: int = 0, pad: int = 0) -> Batch:
+    """The same batch in a fixed shape, for graphs that must not change: at least `width` columns
+    and `targets` scored positions. What is larger stays as it is; nothing is cut."""
+    more, short = width - batch.width, targets - len(batch.index_M)
+    if more > 0:
+        row, column = np.divmod(batch.index_M, batch.width)
+        fill = {"tokens_BT": pad, "document_BT": -1}
+        wide = {
+            name: np.pad(
+                getattr(batch, name), ((0, 0), (0, more)), constant_values=fill.get(name, 0)
+            )
+            for name in ("tokens_BT", "position_BT", "inner_BT", "document_BT", "branch_BT")
+        }
+        batch = Batch(**wide, index_M=row * width + column, target_M=batch.target_M,
+                      weight_M=batch.weight_M)  # fmt: skip
+    if short > 0:
+        scored = (np.pad(a, (0, short)) for a in (batch.index_M, batch.target_M, batch.weight_M))
+        grids = (batch.tokens_BT, batch.position_BT, batch.inner_BT, batch.document_BT)
+        batch = Batch(*grids, batch.branch_BT, *scored)
+    return batch

@@ -1,0 +1,34 @@
+"""The ids that mean something to an objective rather than to a reader.
+
+Kept apart from the tokenizer, so that building a batch imports numpy and nothing else.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Special:
+    """Token ids of one vocabulary, under the names of the paper and of BERT.
+
+    `eos` ends a document (and pads, in every vocabulary of the original: `pad == eos` is allowed
+    everywhere). `start` and `end` are the paper's [START] and [END] around a span. `gmask` and
+    `smask` are the task masks, absent in the Wikipedia and BookCorpus models. `sentinel_masks[i]`
+    and `sentinel_starts[i]` belong to the span written i-th in Part B. `size` counts the real ids,
+    `padded` the rows of the embedding table. `sentence_end` lists the ids that close a sentence.
+    """
+
+    pad: int
+    eos: int
+    cls: int
+    sep: int
+    mask: int
+    unk: int
+    start: int
+    end: int
+    gmask: int | None = None
+    smask: int | None = None
+    sentinel_masks: tuple[int, ...] = ()
+    sentinel_starts: tuple[int, ...] = ()
+    size: int = 0
+    padded: int = 0
+    sentence_end: tuple[int, ...] = ()
