@@ -1,0 +1,80 @@
+"""What can go wrong with a step, as types: the executor decides by type what happens next.
+
+UserError     the user can mend it: printed without a traceback, exit code 2 before any compute
+Interrupted   the step was asked to stop and has written a checkpoint: resumable, exit code 3
+Diverged      the loss is no number any more: deterministic, not retried, `diverged@step`
+OutOfMemory   one retry with half the micro-batch and the same effective batch
+TimeLimit     the step ran past its limit: its stack is on record, it is not retried
+StoreDamaged  the store cannot be used as it is: exit code 4
+"""
+
+import errno
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import UserError
+
+__all__ = ["Diverged", "Interrupted", "OutOfMemory", "StoreDamaged", "TimeLimit", "UserError"]
+
+
+class Interrupted(Exception):
+    """The step was asked to stop, has saved what it needs to go on, and left."""
+
+
+class Diverged(Exception):
+    """The loss is NaN or infinite at `step`; `detail` holds batch ids, gradient norm, lr, loss."""
+
+    def __init__(self, step: int, detail: Mapping[str, Any] | None = None) -> None:
+        self.step = step
+        self.detail = dict(detail or {})
+        super().__init__(step, self.detail)
+
+    def __str__(self) -> str:
+        facts = ", ".join(f"{name}={value}" for name, value in self.detail.items())
+        return f"diverged@{self.step}" + (f" ({facts})" if facts else "")
+
+
+class OutOfMemory(Exception):
+    """Memory ran out on the device or the host; the message names the peak, if it is known."""
+
+
+class TimeLimit(Exception):
+    """The step ran past its time limit."""
+
+
+class StoreDamaged(Exception):
+    """The store is damaged or locked in a way that only its owner can mend."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` means that a device or the host ran out of memory (torch is not imported)."""
+    if isinstance(error, OutOfMemory | MemoryError):
+        return True
+    if type(error).__name__ == "OutOfMemoryError":  # torch's and Ray's, by name: neither is here
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in text or "can't allocate memory" in text
+    )
+
+
+def disk_full(error: BaseException, root: Path) -> str | None:
+    """The message for a full disk or quota below `root`, or None when `error` is something else."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            break
+        # Rust and C++ writers (safetensors, arrow) hide errno in their text.
+        if "No space left on device" in str(cause) or "os error 28" in str(cause):
+            break
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return None
+    try:
+        free = shutil.disk_usage(root).free / 2**20
+        left = f"{free:,.0f} MiB left"
+    except OSError:
+        left = "none left"
+    return f"no space left at {root} ({left}): free some there and run the same command again"
