@@ -5,9 +5,12 @@ A `Row` is one checked record of a data set, in the official field names. A task
 what `predictions.parquet` keeps and what metrics read. Nothing here knows a tokenizer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from tasks.files import Line, jsonl
 
 Row = Mapping[str, Any]
 
@@ -16,6 +19,8 @@ Row = Mapping[str, Any]
 class Part:
     """A piece of a question's text. Parts are tokenised one by one and concatenated.
 
+    A part carries its own spaces, so that joining the texts gives natural prose; only a blank and a
+    candidate come without the space before them, which a byte-level vocabulary adds itself.
     `cut` says which end may be shortened when the question is too long ("end" or "start"); an
     empty `cut` means never. `side` is "a" or "b": a classifier puts a separator between the sides,
     a cloze question does not, and truncation shortens the side with more shortenable tokens.
@@ -44,6 +49,10 @@ class Cloze:
     evaluation, e.g. ReCoRD). With `verbalizer` every candidate is a single token, read from one
     logit; otherwise a candidate scores the `reduce` ("sum" or "mean") of the log-probabilities of
     its tokens and of the end token.
+
+    A lone candidate asks "would the model write just this?": the answer's `choice` is 0 if every
+    token of the candidate and the end token is the model's first choice given the ones before, and
+    otherwise 1, "none of the candidates" (which `gold` may hold as well). WSC's mode `generate`.
     """
 
     id: str
@@ -52,8 +61,8 @@ class Cloze:
     gold: tuple[int, ...] = ()
     verbalizer: bool = False
     reduce: str = "sum"
-    loss: str = "choice"  # "choice": cross-entropy over candidates; "mix": plus the gold's NLL; "generate": NLL alone
-    group: str = ""  # answers with the same group are scored together (MultiRC's question, ReCoRD's query)
+    loss: str = "choice"  # cross-entropy over candidates; "mix": plus gold's NLL; "generate": NLL
+    group: str = ""  # answers of one group are scored together (MultiRC's question)
     references: tuple[str, ...] = ()  # gold answers as text, where a metric compares strings
 
 
@@ -67,7 +76,7 @@ class Classify:
 
     id: str
     inputs: tuple[Text, ...]
-    classes: int = 1  # logits per input; with several inputs it is 1 and the softmax runs over inputs
+    classes: int = 1  # logits per input; 1 with several inputs: the softmax runs over inputs
     labels: tuple[str, ...] = ()  # names of the classes (or of the inputs), as in the official file
     gold: tuple[int, ...] = ()
     group: str = ""
@@ -132,7 +141,7 @@ class Metric:
     """A number with a signature: `compute` returns None where it cannot be computed, never 0."""
 
     name: str
-    compute: Callable[[Sequence[Answer]], float | None]  # a fraction in 0..1 unless `unit` says otherwise
+    compute: Callable[[Sequence[Answer]], float | None]  # in 0..1 unless `unit` says otherwise
     signature: str  # everything that changes the number, e.g. "acc|version:1"
     unit: str = "fraction"  # "fraction" is shown times 100; "ppl", "bits" as they are
     higher_is_better: bool = True
@@ -151,6 +160,29 @@ class How:
 
 
 @dataclass(frozen=True)
+class OnHub:
+    """Where a task's rows are on the Hugging Face hub, pinned, and how one becomes rows of ours."""
+
+    path: str  # "aps/super_glue"
+    config: str  # "copa"; empty: the data set's only configuration
+    revision: str  # a full commit hash
+    rows: Callable[[Mapping[str, Any]], list[Row]]  # raises BadRow
+    splits: Mapping[str, str] = field(
+        default_factory=lambda: {"train": "train", "dev": "validation", "test": "test"}
+    )
+
+
+# File names a split may have, best first. A name is a tuple because some data sets keep a split in
+# several files (sources and targets), which must all be there.
+Names = Mapping[str, tuple[tuple[str, ...], ...]]
+OFFICIAL_NAMES: Names = {
+    "train": (("train.jsonl",),),
+    "dev": (("val.jsonl",), ("dev.jsonl",)),
+    "test": (("test.jsonl",),),
+}
+
+
+@dataclass(frozen=True)
 class Task:
     """A task: how its files are read and checked, how a row is asked, how answers are measured."""
 
@@ -161,5 +193,35 @@ class Task:
     ask: Callable[[Row, How], list[Question]]
     metrics: tuple[Metric, ...]  # in the order the paper prints them
     styles: tuple[str, ...] = ("cloze", "classifier")
-    check: Callable[[Row], str | None] = lambda row: None  # the row's fault in one sentence, or None
-    options: Mapping[str, Any] = field(default_factory=dict)  # task-specific constants a source needs
+    check: Callable[[Row], str | None] = lambda row: (
+        None
+    )  # the row's fault in one sentence, or None
+    options: Mapping[str, Any] = field(default_factory=dict)  # task-specific constants
+    patterns: int = 1  # How.pattern is below this
+    names: Names = field(default_factory=lambda: OFFICIAL_NAMES)
+    read: Callable[[Sequence[Path]], Iterator[Line]] = jsonl  # a split's files -> records
+    rows: Callable[[Mapping[str, Any]], list[Row]] | None = None  # record -> rows; raises BadRow
+    label: str = "label"  # the field that train and dev rows must have; empty: none
+    hub: OnHub | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)  # rows of the official splits
+    profiles: Mapping[str, tuple[Metric, ...]] = field(
+        default_factory=dict
+    )  # other ways to measure
+    guess: Callable[[Question], int] | None = (
+        None  # the floor's answer; None: the best constant one
+    )
+    notes: Callable[[How], str] = lambda how: ""  # what else changes scores, for the signature
+
+
+def signature(task: Task, how: How, metric: Metric) -> str:
+    """Everything that decides a cell's number, besides the model and the rows.
+
+    >>> signature(COPA, How(), COPA.metrics[0])
+    'acc|version:1|task:copa|style:cloze|pattern:0'
+    """
+    parts = [metric.signature, f"task:{task.name}", f"style:{how.style}"]
+    if how.style == "cloze" and task.patterns > 1:
+        parts.append(f"pattern:{how.pattern}")
+    parts += [part for part in (how.mode and f"mode:{how.mode}", task.notes(how)) if part]
+    parts += [f"{name}:{how.options[name]}" for name in sorted(how.options)]
+    return "|".join(parts)

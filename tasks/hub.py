@@ -1,0 +1,112 @@
+"""Rows from the Hugging Face hub, at a pinned revision; without a network, from its cache.
+
+The one module of `tasks/` that imports `datasets`, and only when a row is asked for.
+"""
+
+import hashlib
+import os
+import socket
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tasks.errors import UserError
+from tasks.files import Line
+from tasks.spec import Task
+
+CONNECT_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Address:
+    """One split of one configuration of a hub data set at a commit."""
+
+    path: str
+    config: str
+    split: str
+    revision: str
+
+    @property
+    def digest(self) -> str:
+        """Identifies the content, because a commit does."""
+        return hashlib.sha256(str(self).encode()).hexdigest()
+
+    def __str__(self) -> str:
+        config = f"/{self.config}" if self.config else ""
+        return f"hub:{self.path}{config}/{self.split}@{self.revision}"
+
+
+def address(task: Task, split: str, revisions: Mapping[str, str]) -> Address:
+    """Where a task's split is on the hub. Raises `UserError` where it is not there."""
+    if task.hub is None:
+        raise UserError(f"{task.title} has no hub data set here: give its files as a folder.")
+    if split not in task.hub.splits:
+        raise UserError(f"{task.title} has no {split} split on the hub ({task.hub.path}).")
+    revision = revisions.get(task.name, task.hub.revision)
+    return Address(task.hub.path, task.hub.config, task.hub.splits[split], revision)
+
+
+def lines(task: Task, split: str, where: Address) -> Iterator[Line]:
+    """The records of a split, numbered from 1 in the data set's order.
+
+    Raises `UserError` at once, with the data set's name and the way to get it, where it is neither
+    reachable nor in the cache.
+    """
+    with _offline_if_unreachable():
+        from datasets import load_dataset
+        from datasets.exceptions import DatasetNotFoundError, DatasetsError
+
+        try:
+            table = load_dataset(
+                where.path, where.config or None, revision=where.revision, split=where.split
+            )
+        except (OSError, ValueError, DatasetNotFoundError, DatasetsError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(_how_to_get(task, split, where, reason)) from None
+    return (Line(number, row, sample=str(row)[:100]) for number, row in enumerate(table, start=1))
+
+
+def _how_to_get(task: Task, split: str, where: Address, reason: str) -> str:
+    config = f'"{where.config}", ' if where.config else ""
+    return (
+        f"{where}: not reachable and not in the cache ({reason}). On a machine with a network run\n"
+        f'  python -c \'from datasets import load_dataset; load_dataset("{where.path}", {config}'
+        f'revision="{where.revision}")\'\n'
+        f"and copy its cache here (HF_HOME), or give the official files as a folder: "
+        f"{task.folder}/{task.names[split][0][0]}."
+    )
+
+
+@contextmanager
+def _offline_if_unreachable() -> Iterator[None]:
+    """Turns the hub's client to its cache for one call where there is no network.
+
+    Left to itself it would try five times, which takes 23 seconds.
+    """
+    import datasets.config
+    import huggingface_hub.constants as constants
+
+    if constants.HF_HUB_OFFLINE or _reachable(constants.ENDPOINT):
+        yield
+        return
+    before = datasets.config.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = False, before
+
+
+def _reachable(endpoint: str) -> bool:
+    """Whether the hub's host takes a connection; a proxy is trusted to know."""
+    url = urllib.parse.urlsplit(endpoint)
+    if urllib.request.getproxies().get(url.scheme) or os.environ.get("ALL_PROXY"):
+        return True
+    try:
+        port = url.port or (80 if url.scheme == "http" else 443)
+        socket.create_connection((url.hostname or "", port), CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
