@@ -1,0 +1,1 @@
+"""Tasks whose answer is text that a model writes: summaries, questions, filled blanks."""

@@ -1,0 +1,71 @@
+"""Corpus BLEU by `sacrebleu`, and the two BLEUs that the GLM paper's tables were made with.
+
+    sacrebleu   untokenised text, 13a tokens, case counts: comparable across papers
+    multi-BLEU  Moses `multi-bleu.perl` on text that is tokenised already (Yahoo infilling)
+    BLEU-4      the COCO caption tools' corpus BLEU on lower-cased tokens (question generation)
+
+The last two are one formula: clipped n-gram counts over the corpus for n = 1..4, their geometric
+mean, the brevity penalty against the closest reference length, no smoothing. The COCO tools add
+1e-15 to counts and 1e-9 to totals, so where no 4-gram matches at all they print a tiny number and
+multi-BLEU prints 0; elsewhere they agree to nine digits. nqg's script also pools the questions
+that share a source sentence as references of the last one's prediction; here every question has
+its own reference, as in the split of Du et al. (2017) with answers.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import version
+from itertools import zip_longest
+
+from tasks.generation.rouge import written
+from tasks.generation.text_repair import REPAIRS
+from tasks.spec import Answer, Metric
+
+
+def tokenised_bleu(name: str, repair: str, *, lower: bool = False) -> Metric:
+    """multi-BLEU over the tokens that `repair` leaves; the same repair on both sides."""
+    return Metric(
+        name=name,
+        compute=partial(corpus_bleu, repair=repair, lower=lower, tokens="none", smooth="none"),
+        signature=f"bleu|{_signature('none', 'none', lower)}|repair:{repair or 'none'}",
+    )
+
+
+def sacre_bleu(name: str = "sacrebleu", *, lower: bool = False) -> Metric:
+    """`sacrebleu` as its command line computes it: 13a tokens, exponential smoothing."""
+    return Metric(
+        name=name,
+        compute=partial(corpus_bleu, lower=lower, tokens="13a", smooth="exp"),
+        signature=f"bleu|{_signature('13a', 'exp', lower)}",
+    )
+
+
+def corpus_bleu(
+    answers: Sequence[Answer],
+    *,
+    repair: str = "",
+    lower: bool = False,
+    tokens: str = "none",
+    smooth: str = "none",
+) -> float | None:
+    """Corpus BLEU-4 in 0..1; None without answers; `Absent` where something is missing."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    if not answers:
+        return None
+    mend = REPAIRS[repair]
+    pairs = [written(answer) for answer in answers]
+    hypotheses = [mend(text) for text, _ in pairs]
+    # sacrebleu wants a list per reference number, with None where an answer has fewer of them.
+    references = [
+        list(column)
+        for column in zip_longest(*([mend(reference) for reference in refs] for _, refs in pairs))
+    ]
+    scorer = BLEU(lowercase=lower, tokenize=tokens, smooth_method=smooth, force=True)
+    return scorer.corpus_score(hypotheses, references).score / 100
+
+
+def _signature(tokens: str, smooth: str, lower: bool) -> str:
+    """sacrebleu's own signature; the number of references follows from the data set."""
+    case = "lc" if lower else "mixed"
+    return f"case:{case}|eff:no|tok:{tokens}|smooth:{smooth}|version:{version('sacrebleu')}"
