@@ -1,0 +1,227 @@
+"""Cloze finetuning: which candidate fills the blank? (GLM, section 2.4)
+
+    Part A   [CLS] ann lee met bob . [MASK] flew home [EOS]
+    Part B   [START] ann lee | [START] bob        branches 1 and 2
+    wanted   ann lee [END]   | bob [END]
+
+A candidate scores the sum (or mean) of the log-probabilities of its tokens and of the end token.
+All candidates are branches of one row, so the passage is read once, in training and evaluation;
+each branch sees Part A and itself, which makes the score that of a row of its own. All branches
+begin alike, so the first start token is read for all of them. A verbalizer's candidates are single
+tokens, read from one logit each at the start token.
+
+A causal model cannot share its source this way (the source would see ahead), so there every
+candidate is a sequence of its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from glm.assemble import BLANK, Layout, Source, answers, pieces, source
+from glm.model import Shape, Transformer
+from glm.sequences import Item, logits, read_all, read_each, sequence
+from glm.special import Special
+from glm.tokens import Tokenizer
+from tasks.errors import UserError
+from tasks.spec import Answer, Cloze, Question
+
+ROWS = 1024  # logits are made for so many positions at a time, to bound their memory
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """A score as a sum of terms: read number `read_K` predicts `target_K` for `candidate_K`."""
+
+    read_K: np.ndarray
+    target_K: np.ndarray
+    candidate_K: np.ndarray
+    candidates: int
+    verbalizer: bool
+
+
+@dataclass(frozen=True)
+class ClozeStyle:
+    """Candidates scored by a left-to-right half; see the module."""
+
+    layout: Layout = BLANK
+
+    def head(self, shape: Shape, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
+        """A cloze question needs no parameters of its own."""
+        return None
+
+    def encode(
+        self, questions: Iterable[Cloze], tokenizer: Tokenizer, max_length: int
+    ) -> list[Item]:
+        """Items of at most `max_length` positions per candidate, the source included."""
+        questions = list(questions)
+        texts = pieces((q.text for q in questions), tokenizer)
+        flat = iter(answers([c for q in questions for c in q.candidates], tokenizer))
+        special = tokenizer.special
+        items = []
+        for question, text in zip(questions, texts, strict=True):
+            candidates = [next(flat) for _ in question.candidates]
+            single = question.verbalizer and all(len(c) == 1 for c in candidates)
+            longest = 1 if single else 1 + max(len(c) for c in candidates)
+            given = source(text, special, max_length - longest, question.id, layout=self.layout)
+            items.append(self._item(question, given, candidates, single, special))
+        return items
+
+    def _item(self, question, given: Source, candidates, single: bool, special: Special) -> Item:
+        if single:
+            rows, reads = [[[special.start]]], [[0]]
+            terms = [(0, c[0], k) for k, c in enumerate(candidates)]
+        else:
+            written = [[special.start, *c] for c in candidates]
+            rows = [[b] for b in written] if self.layout.kind == "causal" else [written]
+            # The first branch is read from its start token on, the others after theirs.
+            reads = [
+                list(range(len(b))) if k == 0 else list(range(1, len(b)))
+                for k, b in enumerate(written)
+            ]
+            terms, at = [], 0
+            for k, c in enumerate(candidates):
+                first = at if k else 1
+                terms += [(j and first + j - 1, t, k) for j, t in enumerate([*c, special.end])]
+                at = first + len(c)
+        number = iter(reads)
+        sequences = tuple(branches(given, b, [next(number) for _ in b], self.layout) for b in rows)
+        columns = (np.array(column, np.int64) for column in zip(*terms))
+        plan = Terms(*columns, candidates=len(candidates), verbalizer=single)
+        return Item(question, sequences, cut=given.cut, plan=plan)
+
+    def loss(
+        self,
+        model: Transformer,
+        head: nn.Module | None,
+        items: Sequence[Item],
+        tokenizer: Tokenizer,
+        rng: np.random.Generator | None = None,
+    ) -> torch.Tensor:
+        """Mean over items of what their question's `loss` asks for, in nats."""
+        scores_NC, _ = self._scores(model, items, tokenizer.special)
+        gold_N = torch.tensor([gold(item.question) for item in items], device=scores_NC.device)
+        kinds = [item.question.loss for item in items]
+        choice = torch.tensor([k != "generate" for k in kinds], device=scores_NC.device)
+        nll = torch.tensor([k != "choice" for k in kinds], device=scores_NC.device)
+        right_N = scores_NC.gather(1, gold_N[:, None])[:, 0]
+        return (choice * (scores_NC.logsumexp(1) - right_N) - nll * right_N).mean()
+
+    def answer(
+        self,
+        model: Transformer,
+        head: nn.Module | None,
+        items: Sequence[Item],
+        tokenizer: Tokenizer,
+        batch_positions: int = 8192,
+    ) -> list[Answer]:
+        """Scores of all candidates. `values["exact"]` is 1 for a question to be generated whose
+        gold (or only) candidate is what the model writes, by teacher forcing."""
+
+        def reduce(group: Sequence[Item]) -> list[Answer]:
+            scores_NC, exact_NC = self._scores(model, group, tokenizer.special)
+            return [
+                choose(item.question, s[: item.plan.candidates], e)
+                for item, s, e in zip(group, scores_NC.tolist(), exact_NC.tolist())
+            ]
+
+        return read_each(model, items, batch_positions, reduce)
+
+    def _scores(self, model, items: Sequence[Item], special: Special):
+        """scores_NC, padded with -inf, and whether each candidate is the model's own writing."""
+        hidden_RH = read_all(model, items, special.pad)
+        plans = [item.plan for item in items]
+        reads = np.cumsum([0] + [sum(len(s.read_R) for s in item.sequences) for item in items])
+        read_K = np.concatenate([p.read_K + reads[i] for i, p in enumerate(plans)])
+        target_K = np.concatenate([p.target_K for p in plans])
+        raw_K = np.concatenate([np.full(len(p.read_K), p.verbalizer) for p in plans])
+        score_K, best_K = score(model, hidden_RH, read_K, target_K, raw_K, special.size)
+        where_NCL = table(plans)
+        device = score_K.device
+        where = torch.as_tensor(where_NCL, device=device)
+        counts_NC = torch.as_tensor(np.maximum((where_NCL >= 0).sum(-1), 1), device=device)
+        mean = torch.tensor([i.question.reduce == "mean" for i in items], device=device)[:, None]
+        inside = where >= 0
+        terms_NCL = score_K[where.clamp(min=0)].masked_fill(~inside, 0.0)
+        sums_NC = terms_NCL.sum(-1)
+        scores_NC = torch.where(mean, sums_NC / counts_NC, sums_NC)
+        exists_NC = inside.any(-1)
+        exact_NC = (best_K[where.clamp(min=0)] | ~inside).all(-1) & exists_NC
+        return scores_NC.masked_fill(~exists_NC, -torch.inf), exact_NC
+
+
+def branches(given: Source, rows, reads, layout: Layout, first: int = 1):
+    """A sequence: the source, then each of `rows` as a branch of its own, all in blank 0."""
+    tokens = list(given.tokens)
+    position, inner = list(range(len(tokens))), [0] * len(tokens)
+    branch = [layout.source_branch] * len(tokens)
+    read: list[int] = []
+    for k, (row, wanted) in enumerate(zip(rows, reads, strict=True)):
+        read += [len(tokens) + j for j in wanted]
+        outer, second = layout.answer(given, 0, len(row))
+        tokens += row
+        position += outer
+        inner += second
+        branch += [first + k] * len(row)
+    return sequence(tokens, position, inner, branch, read)
+
+
+def score(model, hidden_RH, read_K, target_K, raw_K, vocabulary: int):
+    """(log-probability or, where `raw_K`, logit of the target; whether it is the likeliest), per
+    term. `read_K` rises within each item, but any order will do."""
+    scores, best, order = [], [], []
+    for start in range(0, len(hidden_RH), ROWS):
+        inside = np.flatnonzero((read_K >= start) & (read_K < start + ROWS))
+        logits_RV = logits(model, hidden_RH[start : start + ROWS], vocabulary)
+        device = logits_RV.device
+        row = torch.as_tensor(read_K[inside] - start, device=device)
+        target = torch.as_tensor(target_K[inside], device=device)
+        raw = torch.as_tensor(raw_K[inside], device=device)
+        norm_R = logits_RV.logsumexp(-1)
+        scores.append(logits_RV[row, target] - norm_R[row].masked_fill(raw, 0.0))
+        best.append(logits_RV.detach().argmax(-1)[row] == target)
+        order.append(inside)
+    back = torch.as_tensor(np.argsort(np.concatenate(order)), device=hidden_RH.device)
+    return torch.cat(scores)[back], torch.cat(best)[back]
+
+
+def table(plans: Sequence[Terms]) -> np.ndarray:
+    """where_NCL: the number of the l-th term of candidate c of item n; -1 where there is none."""
+    counts = [np.bincount(p.candidate_K, minlength=p.candidates) for p in plans]
+    width = max(len(c) for c in counts)
+    where_NCL = np.full((len(plans), width, max(c.max() for c in counts)), -1, np.int64)
+    base = 0
+    for n, (plan, count) in enumerate(zip(plans, counts)):
+        starts = np.cumsum(count) - count
+        slot_K = np.arange(len(plan.candidate_K)) - starts[plan.candidate_K]
+        where_NCL[n, plan.candidate_K, slot_K] = base + np.arange(len(plan.candidate_K))
+        base += len(plan.candidate_K)
+    return where_NCL
+
+
+def gold(question: Cloze) -> int:
+    """The index of the right candidate of a training question."""
+    if len(question.gold) != 1:
+        raise UserError(
+            f"question {question.id} has {len(question.gold)} right candidates; training needs one"
+        )
+    return question.gold[0]
+
+
+def choose(question: Cloze, scores: Sequence[float], exact: Sequence[bool]) -> Answer:
+    """The answer with the best score; the first of equals."""
+    choice = max(range(len(scores)), key=lambda c: (scores[c], -c))
+    wanted = question.gold[0] if question.gold else 0
+    return Answer(
+        id=question.id,
+        group=question.group,
+        candidates=question.candidates,
+        scores=tuple(scores),
+        choice=choice,
+        gold=question.gold,
+        references=question.references,
+        values={"exact": float(exact[wanted])} if question.loss == "generate" else {},
+    )

@@ -1,0 +1,67 @@
+"""Finetuning styles: how a task's questions become a model's inputs, losses and answers.
+
+A style is a frozen dataclass with four methods. The training loop knows no more than this:
+
+    head(shape, questions, seed) -> nn.Module | None
+        parameters of the style's own, next to the model's
+    encode(questions, tokenizer, max_length) -> list[Item]
+        one item per question, in order; `item.length` counts the positions the model will
+        process, `item.weight` is the item's share of a batch's loss, `item.cut` the tokens for
+        which there was no room
+    loss(model, head, items, tokenizer, rng) -> scalar tensor
+        the mean over items, weighted by `item.weight`: micro-batches of a batch are combined with
+        the sums of their weights. `rng` is for styles that draw (infill); others ignore it
+    answer(model, head, items, tokenizer, batch_positions) -> list[Answer]
+        in the order of the items, in evaluation mode and without gradients; the same for every
+        batch size, up to rounding
+
+Precision is the caller's: hold one autocast context over a whole training or evaluation.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from glm.classifier import ClassifierStyle
+from glm.cloze import ClozeStyle
+from glm.model import Shape, Transformer
+from glm.sequences import Item
+from glm.tokens import Tokenizer
+from tasks.spec import Answer
+
+
+class Style(Protocol):
+    """What the module's docstring says, for type checkers."""
+
+    def head(self, shape: Shape, questions: Sequence[Any], seed: int = 0) -> nn.Module | None: ...
+
+    def encode(
+        self, questions: Sequence[Any], tokenizer: Tokenizer, max_length: int
+    ) -> list[Item]: ...
+
+    def loss(
+        self,
+        model: Transformer,
+        head: nn.Module | None,
+        items: Sequence[Item],
+        tokenizer: Tokenizer,
+        rng: np.random.Generator | None = None,
+    ) -> torch.Tensor: ...
+
+    def answer(
+        self,
+        model: Transformer,
+        head: nn.Module | None,
+        items: Sequence[Item],
+        tokenizer: Tokenizer,
+        batch_positions: int = 8192,
+    ) -> list[Answer]: ...
+
+
+STYLES: Mapping[str, Style] = {
+    "cloze": ClozeStyle(),
+    "classifier": ClassifierStyle(),
+}
