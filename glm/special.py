@@ -3,7 +3,7 @@
 Kept apart from the tokenizer, so that building a batch imports numpy and nothing else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -32,3 +32,20 @@ class Special:
     size: int = 0
     padded: int = 0
     sentence_end: tuple[int, ...] = ()
+
+
+def with_sentinels(special: Special, pairs: int, multiple: int = 128) -> Special:
+    """`special` with `pairs` sentinel masks and start tokens (the original: one per position).
+
+    Pair 0 is [MASK] and [START]; the others take ids after the real ones, mask and start in turn,
+    and the table grows to the next `multiple` of rows.
+    """
+    new = range(special.size, special.size + 2 * (pairs - 1), 2)
+    size = special.size + 2 * (pairs - 1)
+    return replace(
+        special,
+        sentinel_masks=(special.mask, *new),
+        sentinel_starts=(special.start, *(id + 1 for id in new)),
+        size=size,
+        padded=-(-size // multiple) * multiple,
+    )

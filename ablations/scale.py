@@ -1,0 +1,260 @@
+"""One dial for size: `micro | small | base | paper`, a pure function of a variant.
+
+A scale multiplies depth, width and heads by one factor each, so the ratios between variants stay
+(410M is 1.25 times as deep as Large, 515M also 1.125 times as wide), and fixes everything else that
+must fit the machine: lengths, batch, steps, learning rates, epochs and how much data is read.
+`paper` changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+
+from ablations.recipes import RECIPES, Finetuning, Pretraining
+from ablations.variants import GLM_LARGE, Objective, Variant
+from glm.flops import parameter_count, training_flops
+from glm.special import Special
+
+VOCABULARIES = {"bert": 30_592, "roberta": 50_304}  # rows of the padded tables (golden figures)
+MATCHES = ("positions", "targets", "flops", "corpus_tokens")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Everything that size decides. `None` means: as the recipe says."""
+
+    name: str
+    depth: Fraction
+    width: Fraction
+    heads: Fraction
+    length: int | None = None  # raw tokens of a pretraining sequence
+    batch: int | None = None
+    steps: int | None = None  # of the reference objective; `match` sets the others'
+    lr: float | None = None
+    warmup: float = 0.05
+    dropout: float | None = None
+    activation: str | None = None
+    positions: int = 512  # rows of the position tables less one
+    vocabulary: int | None = None  # of a vocabulary trained on the corpus
+    precision: str = "bf16"
+    documents: int = 50_000  # of the built-in world's corpus
+    world: float = 1.0  # size of the built-in world's task files, as a factor
+    epochs: Fraction = Fraction(1)
+    finetune_lr: float | None = None
+    finetune_batch: int | None = None
+    finetune_length: int | None = None
+    target_length: int | None = None
+    rows: int | None = None  # training rows read per task
+    eval_rows: int | None = None
+    window: int = 512  # of held-out perplexity
+    checkpoint_every: float = 300.0
+
+
+SCALES: Mapping[str, Scale] = {
+    # A laptop's minutes: every cell of every table on two cores in less than eight minutes.
+    "micro": Scale(
+        "micro",
+        depth=Fraction(1, 6),
+        width=Fraction(1, 16),
+        heads=Fraction(1, 8),
+        length=96,
+        batch=16,
+        steps=240,
+        lr=2e-3,
+        dropout=0.0,
+        activation="gelu",
+        positions=192,
+        vocabulary=2048,
+        precision="fp32",
+        documents=3000,
+        world=0.2,
+        epochs=Fraction(1, 5),
+        finetune_lr=1e-3,
+        finetune_batch=16,
+        finetune_length=160,
+        target_length=32,
+        rows=320,
+        eval_rows=160,
+        window=96,
+    ),
+    # A laptop's hour: where differences between objectives start to show.
+    "small": Scale(
+        "small",
+        depth=Fraction(1, 6),
+        width=Fraction(1, 8),
+        heads=Fraction(1, 8),
+        length=128,
+        batch=16,
+        steps=1200,
+        lr=1e-3,
+        dropout=0.0,
+        activation="gelu",
+        positions=256,
+        vocabulary=2048,
+        precision="bf16",
+        documents=20_000,
+        world=1.0,
+        epochs=Fraction(1, 4),
+        finetune_lr=5e-4,
+        finetune_batch=16,
+        finetune_length=224,
+        target_length=48,
+        rows=1000,
+        eval_rows=400,
+        window=128,
+    ),
+    # One GPU's evening: half the width and a third of the depth, about half a billion tokens.
+    "base": Scale(
+        "base",
+        depth=Fraction(1, 3),
+        width=Fraction(1, 2),
+        heads=Fraction(1, 2),
+        batch=256,
+        steps=4000,
+        lr=6e-4,
+        epochs=Fraction(1, 2),
+        finetune_lr=5e-5,
+    ),
+    "paper": Scale("paper", Fraction(1), Fraction(1), Fraction(1)),
+}
+
+
+def _round(value: Fraction) -> int:
+    return max(1, int(value + Fraction(1, 2)))
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A variant's body at a scale; the vocabulary's rows are the tokenizer's."""
+
+    layers: int
+    hidden: int
+    heads: int
+    positions: int
+    inner: bool
+    activation: str
+    dropout: float
+    attention_dropout: float
+
+    def parameters(self, vocabulary: int) -> int:
+        """Parameters with a table of `vocabulary` rows."""
+        return parameter_count(self.layers, self.hidden, vocabulary, self.positions, self.inner)
+
+
+def pretraining(variant: Variant, scale: Scale, recipe: str) -> Pretraining:
+    """The variant's recipe at a scale: reduced scales share one budget for all recipes."""
+    settings = RECIPES[recipe].pretraining[variant.recipe]
+    changes: dict[str, object] = {}
+    if scale.steps is not None:
+        warmup = max(1, round(scale.steps * scale.warmup))
+        changes |= {"steps": scale.steps, "warmup_steps": warmup, "decay_steps": scale.steps}
+    names = {"lr": scale.lr, "batch": scale.batch, "length": scale.length}
+    changes |= {name: value for name, value in names.items() if value is not None}
+    if scale.dropout is not None:
+        changes |= {"dropout": scale.dropout, "attention_dropout": scale.dropout}
+    return replace(settings, **changes)  # type: ignore[arg-type]
+
+
+def architecture(variant: Variant, scale: Scale, recipe: str) -> Architecture:
+    """The variant's body at a scale; `paper` gives the paper's parameter counts."""
+    settings = pretraining(variant, scale, recipe)
+    return Architecture(
+        layers=_round(variant.layers * scale.depth),
+        hidden=_round(variant.hidden * scale.width),
+        heads=_round(variant.heads * scale.heads),
+        positions=scale.positions,
+        inner=variant.inner,
+        activation=scale.activation or variant.activation,
+        dropout=settings.dropout,
+        attention_dropout=settings.attention_dropout,
+    )
+
+
+def finetuning(task: str, scale: Scale, recipe: str) -> Finetuning:
+    """A task's finetuning settings at a scale."""
+    settings = RECIPES[recipe].finetuning[task]
+    changes: dict[str, object] = {"epochs": _round(settings.epochs * scale.epochs)}
+    if scale.finetune_lr is not None:
+        changes["lr"] = scale.finetune_lr
+    if scale.finetune_batch is not None:
+        changes["batch"] = scale.finetune_batch
+    if scale.finetune_length is not None:
+        changes["max_length"] = min(settings.max_length, scale.finetune_length)
+    if scale.target_length is not None and settings.target_length:
+        longest = min(settings.target_length, scale.target_length)
+        decoding = settings.decoding
+        changes["target_length"] = longest
+        changes["decoding"] = replace(
+            decoding,
+            max_length=min(decoding.max_length, longest),
+            min_length=min(decoding.min_length, longest // 4),
+        )
+    return replace(settings, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """What one pretraining sequence of an objective amounts to, on average."""
+
+    corpus_tokens: float
+    positions: float
+    targets: float
+    squares: float
+
+    def flops(self, body: Architecture, vocabulary: int) -> float:
+        """Training FLOPs of one sequence."""
+        return training_flops(
+            body.layers, body.hidden, vocabulary, self.positions, self.squares, self.targets
+        )
+
+
+@lru_cache(maxsize=256)
+def amounts(objective: Objective, length: int) -> Amounts:
+    """Average amounts of a sequence of `length` raw tokens, from 256 rows of synthetic text.
+
+    Text of one document a row with a sentence end every twelfth token; the seed is fixed, so the
+    answer is a pure function of its arguments.
+    """
+    special = Special(
+        pad=0, eos=0, cls=1, sep=2, mask=3, unk=4, start=5, end=6, gmask=None, smask=None,
+        sentinel_masks=tuple(range(1000, 2000)), sentinel_starts=tuple(range(2000, 3000)),
+        size=3000, padded=3072, sentence_end=(7,),
+    )  # fmt: skip
+    rng = np.random.Generator(np.random.Philox(0))
+    text = rng.integers(100, 1000, size=(256, length))
+    text[:, 12::12] = 7
+    text[:, 0], text[:, -1] = special.cls, special.eos
+    batch = objective(text, rng, special)
+    rows = len(text)
+    return Amounts(
+        corpus_tokens=float(length),
+        positions=batch.positions / rows,
+        targets=batch.targets / rows,
+        squares=float(batch.width**2),
+    )
+
+
+def steps(
+    variant: Variant, scale: Scale, recipe: str, match: str, vocabulary: int | None = None
+) -> int:
+    """Optimizer steps that give the variant the reference objective's budget, in `match`'s unit.
+
+    The reference is GLM with short spans (for `flops`: GLM Large) in the variant's own recipe, so a
+    `paper` grid matched on corpus tokens runs exactly the recipe's steps.
+    """
+    if match not in MATCHES:
+        raise ValueError(f"match is one of {', '.join(MATCHES)}, not {match!r}")
+    settings = pretraining(variant, scale, recipe)
+    rows = vocabulary or VOCABULARIES[variant.vocabulary]
+    ours = amounts(variant.objective, settings.length)
+    theirs = amounts(GLM_LARGE.objective, settings.length)
+    if match == "flops":
+        body = architecture(variant, scale, recipe)
+        reference = architecture(GLM_LARGE, scale, recipe)
+        ratio = theirs.flops(reference, rows) / ours.flops(body, rows)
+    else:
+        ratio = getattr(theirs, match) / getattr(ours, match)
+    return max(1, round(settings.steps * ratio))

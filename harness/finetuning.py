@@ -1,0 +1,186 @@
+"""The torch side of finetuning and zero-shot steps: questions through a style and the one loop."""
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ablations.variants import Objective
+from glm import checkpoints, finetune, tokens
+from glm.assemble import Layout
+from glm.baselines import Causal, MaskedLM, PrefixLM, UniLM
+from glm.infilling import BlankInfilling
+from glm.model import Transformer, lengthen
+from glm.sequences import Item
+from glm.special import with_sentinels
+from glm.tokens import Tokenizer
+from harness import loop, predictions
+from harness.settings import Optimisation
+from harness.step import Work
+from harness.steps.data import read_rows
+from harness.steps.finetune import Finetune, ZeroShot
+from tasks import TASKS
+from tasks.errors import UserError
+from tasks.spec import How, Question
+
+
+def layout(objective: Objective, positions: int) -> Layout:
+    """How a model pretrained with `objective` expects a source and what fills its blanks."""
+    if isinstance(objective, Causal):
+        return Layout("causal")
+    if isinstance(objective, UniLM | PrefixLM | MaskedLM):
+        return Layout("prefix")
+    inner = blank(objective)
+    far = positions if inner.sentinels == "full" else None
+    return Layout("blank", inner.inner_positions, bool(inner.sentinels), far)
+
+
+def blank(objective: Objective) -> BlankInfilling:
+    """The blank infilling that an objective is, or is mixed of."""
+    return objective if isinstance(objective, BlankInfilling) else blank(objective.parts[0][1])  # type: ignore[union-attr]
+
+
+def load(work: Work, objective: Objective) -> tuple[Transformer, Tokenizer]:
+    """The pretrained model on its device, and its tokenizer, with sentinels if it knows them."""
+    device = loop.device_of(work)
+    model = checkpoints.load(work.inputs["pretrain"], device)
+    tokenizer = tokens.load(work.inputs["tokenizer"])
+    if layout(objective, model.shape.positions).sentinels:
+        special = with_sentinels(tokenizer.special, model.shape.positions)
+        tokenizer = replace(tokenizer, special=special)
+    return model, tokenizer
+
+
+def run(spec: Finetune, work: Work) -> None:
+    """Finetune and predict; see `Finetune.run`."""
+    model, tokenizer = load(work, spec.objective)
+    style = finetune.style(
+        spec.style,
+        layout=layout(spec.objective, model.shape.positions),
+        dropout=spec.dropout,
+        label_smoothing=spec.label_smoothing,
+        decoding=spec.decoding,
+        target_length=spec.target_length,
+    )
+    questions = ask(spec, work, "train", train=True)
+    questions = [q for q in questions if getattr(q, "gold", True) or getattr(q, "targets", ())]
+    if not questions:
+        raise UserError(f"{spec.task}: the training split has no labelled question")
+    items = style.encode(questions, tokenizer, spec.max_length)
+    head = style.head(model.shape, questions, spec.seed)
+    model = _long_enough(model, spec)
+    model.shape = replace(
+        model.shape, dropout=spec.dropout, attention_dropout=model.shape.attention_dropout
+    )
+    device = loop.device_of(work)
+    network = nn.ModuleList([model] if head is None else [model, head.to(device)])
+    ledger = loop.train(
+        network,
+        _pieces(spec, work, style, model, head, items, tokenizer),
+        _optimisation(spec, len(items)),
+        work,
+        seed=spec.seed,
+        device=device,
+        precision=spec.precision,
+    )
+    for split, name in ((spec.split, "predictions"), (spec.select_on, "predictions.select")):
+        if split:
+            asked = ask(spec, work, split, train=False)
+            encoded = style.encode(asked, tokenizer, spec.max_length)
+            answers = style.answer(model, head, encoded, tokenizer)
+            predictions.write(work.folder / f"{name}.parquet", answers)
+            work.log("predicted", split=split, questions=len(answers))
+    cut = {"training": sum(item.cut > 0 for item in items)}
+    facts = ledger | {"questions": len(items), "cut": cut}
+    (work.folder / "finetune.json").write_text(json.dumps(facts, indent=1))
+    shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)
+
+
+def zero_shot(spec: ZeroShot, work: Work) -> None:
+    """Predict with the pretrained model as it is; see `ZeroShot.run`."""
+    model, tokenizer = load(work, spec.objective)
+    style = finetune.style(
+        "lm",
+        layout=layout(spec.objective, model.shape.positions),
+        window=spec.window,
+        stride=spec.stride,
+    )
+    questions = ask(spec, work, spec.split, train=False)
+    items = style.encode(questions, tokenizer, spec.window)
+    answers = style.answer(model, None, items, tokenizer)
+    predictions.write(work.folder / "predictions.parquet", answers)
+    work.log("predicted", split=spec.split, questions=len(answers))
+
+
+def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> list[Question]:
+    """The questions of a split, in file order."""
+    style = finetune.ASKED[getattr(spec, "style", "lm")]
+    how = How(style, train, getattr(spec, "pattern", 0), spec.mode, options=spec.options)
+    task = TASKS[spec.task]
+    rows = read_rows(work.inputs["dataset"] / f"{split}.jsonl")
+    return [question for row in rows for question in task.ask(row, how)]
+
+
+def _long_enough(model: Transformer, spec: Finetune) -> Transformer:
+    """The model with position tables for the task's longest input, if it is longer than before."""
+    kind = layout(spec.objective, 0).kind
+    needed = spec.max_length + (0 if kind == "blank" else spec.target_length + 2)
+    if needed <= model.shape.positions:
+        return model
+    return lengthen(model, needed, spec.seed)
+
+
+def _optimisation(spec: Finetune, items: int) -> Optimisation:
+    steps = spec.epochs * math.ceil(items / spec.batch)
+    return Optimisation(
+        steps=steps,
+        lr=spec.lr,
+        warmup_steps=round(steps * spec.warmup),
+        decay_steps=steps,
+        decay=spec.decay,
+        floor=spec.floor,
+        weight_decay=spec.weight_decay,
+        betas=spec.betas,
+        eps=spec.eps,
+        clip=spec.clip,
+    )
+
+
+def _pieces(
+    spec: Finetune,
+    work: Work,
+    style: Any,
+    model: Transformer,
+    head: nn.Module | None,
+    items: Sequence[Item],
+    tokenizer: Tokenizer,
+) -> Callable[[int], Sequence[loop.Piece]]:
+    """Every epoch is a permutation of its own; what an item draws depends on seed and step only."""
+    per_epoch = math.ceil(len(items) / spec.batch)
+    micro = work.machine.micro_batch or spec.batch
+
+    def piece(group: Sequence[Item], share: float, step: int, at: int) -> loop.Piece:
+        rng = np.random.Generator(np.random.Philox(key=[spec.seed, step * spec.batch + at]))
+        return loop.Piece(
+            lambda: style.loss(model, head, group, tokenizer, rng),
+            share,
+            {"positions": float(sum(item.length for item in group))},
+            [item.question.id for item in group],
+        )
+
+    def pieces(step: int) -> list[loop.Piece]:
+        epoch, within = divmod(step, per_epoch)
+        order = np.random.Generator(np.random.Philox(key=[spec.seed, 2**63 + epoch]))
+        chosen = order.permutation(len(items))[within * spec.batch : (within + 1) * spec.batch]
+        batch = [items[i] for i in chosen]
+        return [
+            piece(group := batch[at : at + micro], len(group) / len(batch), step, at)
+            for at in range(0, len(batch), micro)
+        ]
+
+    return pieces

@@ -1,0 +1,245 @@
+"""The one training loop: pretraining and finetuning, one device or many, written out.
+
+What varies comes in as arguments: `pieces(step)` gives the losses of one optimizer step. Randomness
+is a function of the seed and the step, so a run that was interrupted needs an integer to go on, and
+on a CPU ends in the same bits as one that was not.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from glm import checkpoints, optim
+from harness.errors import Diverged, Interrupted
+from harness.settings import Optimisation
+from harness.step import Work
+
+LOG_STEPS = 10  # optimizer steps between two lines of the loss curve
+CHECKPOINT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a step's batch: its mean loss and its share of the step's weight (shares sum to 1).
+
+    `amounts` are added to the run's ledger ("positions" also gives tokens per second); `ids` says
+    which examples these were, should the loss diverge.
+    """
+
+    loss: Callable[[], Tensor]
+    share: float
+    amounts: Mapping[str, float] = field(default_factory=dict)
+    ids: Sequence[Any] = ()
+
+
+def rate(optimisation: Optimisation, step: int) -> float:
+    """The learning rate of update `step`, counted from 0."""
+    return optim.schedule(
+        optimisation.decay,
+        step + 1,
+        peak=optimisation.lr,
+        warmup=optimisation.warmup_steps / optimisation.decay_steps,
+        total=optimisation.decay_steps,
+        floor=optimisation.floor,
+    )
+
+
+def fold(seed: int, step: int) -> int:
+    """A seed of its own for every step of every run."""
+    return (seed * 1_000_003 + step * 7_919 + 12_345) % (2**63)
+
+
+def device_of(work: Work, uses: str = "gpu") -> torch.device:
+    """The device that a step computes on."""
+    wanted = work.machine.device
+    if wanted == "auto":
+        wanted = "cuda" if uses == "gpu" and torch.cuda.is_available() else "cpu"
+    return torch.device(wanted)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """bf16 where the precision says so; weights and their updates stay fp32."""
+    if precision == "fp32":
+        return nullcontext()
+    if precision != "bf16":
+        raise ValueError(f"precision is fp32 or bf16, not {precision!r}")
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def train(
+    network: nn.Module,
+    pieces: Callable[[int], Sequence[Piece]],
+    optimisation: Optimisation,
+    work: Work,
+    *,
+    seed: int,
+    device: torch.device,
+    precision: str = "fp32",
+    lead: bool = True,
+) -> dict[str, float]:
+    """Train `network` in place, going on from the checkpoint in `work.folder` if there is one.
+
+    Args:
+        pieces: the losses of a step; their order and shares are part of the result's bits.
+        lead: whether this process writes checkpoints and logs (rank 0 of a data-parallel run).
+
+    Returns:
+        The ledger: the pieces' amounts summed over the whole run, "steps" and "seconds".
+
+    Raises:
+        Diverged: a loss was NaN or infinite, with the batch's ids, gradient norm and rate.
+        Interrupted: the step was asked to stop; a checkpoint was written.
+    """
+    bare: nn.Module = getattr(network, "module", network)
+    optimizer = optim.adamw(
+        bare,
+        weight_decay=optimisation.weight_decay,
+        betas=optimisation.betas,
+        epsilon=optimisation.eps,
+    )
+    saved = work.folder / "checkpoint"
+    first, ledger = 0, dict[str, float]()
+    if saved.exists():
+        first, ledger = checkpoints.resume(saved, bare, optimizer)
+        work.log("resume", step=first)
+    network.train()
+    watch = _Watch(work, device, optimisation, lead, ledger)
+    interval = float(work.how.get("checkpoint_seconds", CHECKPOINT_SECONDS))
+    saved_at = time.monotonic()
+    for step in range(first, optimisation.steps):
+        # One step: the losses of its pieces, one clipped update, one line of the curve.
+        torch.manual_seed(fold(seed, step))
+        batch = pieces(step)
+        total = _backward(network, batch, device, precision)
+        norm = optim.clip(bare, optimisation.clip)
+        now = rate(optimisation, step)
+        watch.see(step, total, norm, now, batch)
+        optim.set_rate(optimizer, now)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+        stop = work.stopping()
+        if step + 1 == optimisation.steps:
+            break
+        if stop or time.monotonic() - saved_at > interval:
+            watch.flush()
+            if lead:
+                checkpoints.suspend(saved, bare, optimizer, step + 1, watch.ledger())
+                work.log("checkpoint", step=step + 1)
+            saved_at = time.monotonic()
+        if stop:
+            raise Interrupted(f"stopped after step {step + 1} of {optimisation.steps}")
+    watch.flush()
+    network.eval()
+    return watch.ledger() | {"steps": optimisation.steps}
+
+
+def _backward(
+    network: nn.Module, batch: Sequence[Piece], device: torch.device, precision: str
+) -> Tensor:
+    """Accumulate the gradients of a step's pieces; returns their loss, on the device."""
+    total = torch.zeros((), device=device)
+    for number, piece in enumerate(batch):
+        last = number == len(batch) - 1
+        # Data-parallel gradients are exchanged once a step, with the last piece.
+        quiet = getattr(network, "no_sync", None)
+        with nullcontext() if last or quiet is None else quiet():
+            with autocast(device, precision):
+                loss = piece.loss() * piece.share
+            loss.backward()
+        total += loss.detach()
+    return total
+
+
+class _Watch:
+    """The loss curve, the ledger, and the alarm when a loss is no number.
+
+    On a GPU losses stay on the device until a line is due, so that the loop never waits for it.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        device: torch.device,
+        optimisation: Optimisation,
+        lead: bool,
+        ledger: Mapping[str, float],
+    ) -> None:
+        self.work, self.optimisation, self.lead = work, optimisation, lead
+        self.every = 1 if device.type == "cpu" else LOG_STEPS
+        self.pending: list[tuple[int, Tensor, Tensor, float, Sequence[Piece]]] = []
+        self.amounts = {name: value for name, value in ledger.items() if name != "seconds"}
+        self.before, self.started = ledger.get("seconds", 0.0), time.monotonic()
+        self.since, self.positions, self.losses = self.started, 0.0, list[float]()
+
+    def ledger(self) -> dict[str, float]:
+        """Amounts so far, with the device-seconds of earlier attempts."""
+        return self.amounts | {"seconds": self.before + time.monotonic() - self.started}
+
+    def see(
+        self, step: int, loss: Tensor, norm: Tensor, rate: float, batch: Sequence[Piece]
+    ) -> None:
+        for piece in batch:
+            for name, value in piece.amounts.items():
+                self.amounts[name] = self.amounts.get(name, 0.0) + value
+            self.positions += piece.amounts.get("positions", 0.0)
+        self.pending.append((step, loss, norm, rate, batch))
+        if len(self.pending) >= self.every:
+            self.flush()
+
+    def flush(self) -> None:
+        for step, loss, norm, rate, batch in self.pending:
+            value = float(loss)
+            if not math.isfinite(value):
+                ids = [str(name) for piece in batch for name in piece.ids][:32]
+                facts = {"loss": str(value), "gradient_norm": str(float(norm)), "lr": rate}
+                raise Diverged(step, facts | {"batch": ids})
+            self.losses.append(value)
+            last = step + 1 == self.optimisation.steps
+            if (step + 1) % LOG_STEPS == 0 or last:
+                self._line(step + 1, rate, float(norm))
+        self.pending.clear()
+
+    def _line(self, step: int, rate: float, norm: float) -> None:
+        now = time.monotonic()
+        if self.lead:
+            self.work.log(
+                "step",
+                step=step,
+                of=self.optimisation.steps,
+                loss=sum(self.losses) / len(self.losses),
+                lr=rate,
+                gradient_norm=norm,
+                tokens_per_second=self.positions / max(now - self.since, 1e-9),
+            )
+        self.since, self.positions, self.losses = now, 0.0, []
+
+
+class Ahead:
+    """`make(step)` computed by one background thread, a few steps before it is asked for.
+
+    Steps are asked for in order from any first one. Use it where the device, not this process's
+    CPU, is busy with the step: on a CPU the thread would fight the step for its core.
+    """
+
+    def __init__(self, make: Callable[[int], Any], steps: int, depth: int = 3) -> None:
+        self.make, self.steps, self.depth = make, steps, depth
+        self.pool = ThreadPoolExecutor(1, "batches")
+        self.queue: dict[int, Future[Any]] = {}
+
+    def __call__(self, step: int) -> Any:
+        for ahead in range(step, min(step + self.depth + 1, self.steps)):
+            if ahead not in self.queue:
+                self.queue[ahead] = self.pool.submit(self.make, ahead)
+        return self.queue.pop(step).result()
+
+    def close(self) -> None:
+        """Stop the thread; what it has made and nobody asked for is dropped."""
+        self.pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,157 @@
+"""The torch side of a pretraining step: batches of an objective through the one loop."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from glm import checkpoints, tokens
+from glm.batch import TokenStream, batch_at
+from glm.example import Batch, part
+from glm.flops import training_flops
+from glm.model import Shape, Tensors, Transformer, build, loss, tensors
+from glm.special import Special, with_sentinels
+from harness import loop
+from harness.step import Work
+from harness.steps.pretrain import Pretrain
+
+
+class Loss(nn.Module):
+    """The model and its loss as one module, so that data parallelism can wrap them together."""
+
+    def __init__(self, model: Transformer, vocabulary: int) -> None:
+        super().__init__()
+        self.model, self.vocabulary = model, vocabulary
+
+    def forward(self, batch: Tensors) -> Tensor:
+        return loss(self.model, batch, vocabulary=self.vocabulary)
+
+
+def run(
+    spec: Pretrain,
+    work: Work,
+    rank: int = 0,
+    world: int = 1,
+    wrap: Callable[[nn.Module], nn.Module] = lambda module: module,
+) -> None:
+    """Pretrain as process `rank` of `world`; rank 0 writes the model and the ledger."""
+    special = vocabulary(spec, tokens.load(work.inputs["tokenizer"]).special)
+    stream = TokenStream.open(work.inputs["tokens"])
+    device = loop.device_of(work)
+    model = build(shape(spec, special.padded), spec.seed, device)
+    bare = Loss(model, special.size)
+    network = wrap(bare)
+    if device.type == "cuda" and work.how.get("compile", True):
+        network = torch.compile(network, dynamic=False)
+
+    def batch(step: int) -> Batch:
+        return batch_at(
+            stream,
+            spec.objective,
+            special,
+            seed=spec.seed,
+            step=step,
+            rank=rank,
+            world=world,
+            rows=spec.batch,
+            length=spec.length,
+        )
+
+    source = loop.Ahead(batch, spec.optimisation.steps) if device.type == "cuda" else batch
+    pieces = _pieces(spec, work, network, model.shape, source, device, world)
+    try:
+        ledger = loop.train(
+            network,
+            pieces,
+            spec.optimisation,
+            work,
+            seed=spec.seed * world + rank,
+            device=device,
+            precision=spec.precision,
+            lead=rank == 0,
+        )
+    finally:
+        if isinstance(source, loop.Ahead):
+            source.close()
+    if rank == 0:
+        _write(work, model, ledger, device)
+
+
+def vocabulary(spec: Pretrain, special: Special) -> Special:
+    """The ids that the objective uses: the tokenizer's, and sentinels where it wants them."""
+    return with_sentinels(special, spec.sentinels) if spec.sentinels else special
+
+
+def shape(spec: Pretrain, vocabulary: int) -> Shape:
+    """The model's shape with a token table of `vocabulary` rows."""
+    return Shape(
+        layers=spec.layers,
+        hidden=spec.hidden,
+        heads=spec.heads,
+        vocabulary=vocabulary,
+        positions=spec.positions,
+        inner=spec.inner,
+        activation=spec.activation,
+        dropout=spec.dropout,
+        attention_dropout=spec.attention_dropout,
+    )
+
+
+def _pieces(
+    spec: Pretrain,
+    work: Work,
+    network: nn.Module,
+    shape: Shape,
+    batch: Callable[[int], Batch],
+    device: torch.device,
+    world: int,
+) -> Callable[[int], Sequence[loop.Piece]]:
+    """A step's batch in micro-batches; each counts for its share of the global targets."""
+    rows = work.machine.micro_batch or spec.batch
+
+    def piece(micro: Batch, total: float, step: int) -> loop.Piece:
+        moved = tensors(micro, device)
+        amounts = {
+            "corpus_tokens": float(micro.rows * spec.length),
+            "positions": float(micro.positions),
+            "targets": float(micro.targets),
+            "flops": training_flops(
+                shape.layers,
+                shape.hidden,
+                shape.vocabulary,
+                micro.rows * micro.width,
+                micro.rows * micro.width**2,
+                len(micro.index_M),
+            ),
+        }
+        share = float(micro.weight_M.sum()) / total
+        # Data-parallel gradients are averaged over processes: a share is of the global batch.
+        return loop.Piece(lambda: network(moved), share * world, amounts, [f"step {step}"])
+
+    def pieces(step: int) -> list[loop.Piece]:
+        whole = batch(step)
+        total = _over_processes(float(whole.weight_M.sum()), world, device)
+        starts = range(0, whole.rows, rows)
+        return [piece(part(whole, at, at + rows), total, step) for at in starts]
+
+    return pieces
+
+
+def _over_processes(value: float, world: int, device: torch.device) -> float:
+    """The sum of `value` over all processes of a data-parallel run."""
+    if world == 1:
+        return value
+    total = torch.tensor(value, dtype=torch.float64, device=device)
+    torch.distributed.all_reduce(total)
+    return float(total)
+
+
+def _write(work: Work, model: Transformer, ledger: dict[str, float], device: torch.device) -> None:
+    """Write the finished model and its ledger, and drop the checkpoint it went on from."""
+    checkpoints.save(work.folder, model)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    facts = {"device": name, "parameters": model.shape.parameters()}
+    (work.folder / "ledger.json").write_text(json.dumps(ledger | facts, indent=1))
+    shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)

@@ -1,0 +1,19 @@
+"""What an optimizer does, as part of a spec. Apart from the loop, so that plans need no torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """AdamW with warm-up and decay; rates are fractions of one, lengths are in steps."""
+
+    steps: int
+    lr: float
+    warmup_steps: int
+    decay_steps: int
+    decay: str = "linear"  # linear | cosine | constant
+    floor: float = 0.0  # of the peak rate
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    clip: float = 1.0

@@ -1,0 +1,24 @@
+"""The kinds of step, by name. Each is a frozen spec with `run(work)` and `cost()`.
+
+    world                the built-in world's files
+      corpus             documents to pretrain on and a held-out part
+        tokenizer        a vocabulary, trained on the corpus or read from files
+          tokens         the corpus as token ids
+            pretrain     a model
+      dataset            one task's checked rows
+              finetune   predictions of a finetuned model
+              zeroshot   predictions of the pretrained model
+                score    numbers with signatures
+"""
+
+KINDS = {
+    "world": "harness.steps.data:World",
+    "corpus": "harness.steps.data:Corpus",
+    "dataset": "harness.steps.data:Dataset",
+    "tokenizer": "harness.steps.text:Vocabulary",
+    "tokens": "harness.steps.text:Tokens",
+    "pretrain": "harness.steps.pretrain:Pretrain",
+    "finetune": "harness.steps.finetune:Finetune",
+    "zeroshot": "harness.steps.finetune:ZeroShot",
+    "score": "harness.steps.score:Score",
+}

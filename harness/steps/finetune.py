@@ -1,0 +1,84 @@
+"""Finetuning one pretrained model on one task, and its predictions on the split that is scored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from ablations.recipes import Decoding
+from glm.flops import training_flops
+from harness.step import Cost, Work
+
+
+@dataclass(frozen=True)
+class Finetune:
+    """What is finetuned and asked. The objective tells how this variant writes its inputs."""
+
+    version: ClassVar[int] = 1
+    uses: ClassVar[str] = "gpu"
+    task: str
+    style: str  # a key of `glm.finetune.STYLES`
+    objective: Any
+    lr: float
+    epochs: int
+    batch: int  # questions per optimizer step
+    split: str = "dev"
+    select_on: str = ""  # a second split to predict, for choosing between settings
+    pattern: int = 0
+    mode: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    warmup: float = 0.06  # of all steps
+    decay: str = "linear"
+    floor: float = 0.0
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    clip: float = 1.0
+    dropout: float = 0.1
+    max_length: int = 256
+    target_length: int = 0
+    label_smoothing: float = 0.0
+    decoding: Decoding = Decoding()
+    precision: str = "bf16"
+    seed: int = 0
+    rows: int = 0  # training rows that the estimate reckons with
+    size: tuple[int, int, int] = (0, 0, 0)  # layers, hidden, vocabulary: for the estimate
+
+    def run(self, work: Work) -> None:
+        """Write predictions.parquet (and predictions.select.parquet) and finetune.json."""
+        from harness import finetuning
+
+        finetuning.run(self, work)
+
+    def cost(self) -> Cost:
+        """FLOPs of training on inputs of half the longest length."""
+        layers, hidden, vocabulary = self.size
+        length = self.max_length / 2 + self.target_length
+        seen = self.rows * self.epochs
+        flops = training_flops(layers, hidden, vocabulary, length, length**2, 8)
+        return Cost(flops * seen, 2e5)
+
+
+@dataclass(frozen=True)
+class ZeroShot:
+    """The pretrained model's own answers: perplexity and last words, without any finetuning."""
+
+    version: ClassVar[int] = 1
+    uses: ClassVar[str] = "gpu"
+    task: str
+    objective: Any
+    split: str = "test"
+    mode: str = "unidirectional"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    window: int = 512
+    stride: int = 256
+    precision: str = "fp32"
+
+    def run(self, work: Work) -> None:
+        """Write predictions.parquet."""
+        from harness import finetuning
+
+        finetuning.zero_shot(self, work)
+
+    def cost(self) -> Cost:
+        """Forward passes only: little beside any training."""
+        return Cost(0.0, 1e5)

@@ -1,0 +1,58 @@
+"""Pretraining: one model from random weights, one objective, one corpus, one seed."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from glm.flops import parameter_count, training_flops
+from harness.settings import Optimisation
+from harness.step import Cost, Work
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """What is pretrained. The token table's rows come from the tokenizer that the step is given."""
+
+    version: ClassVar[int] = 1
+    uses: ClassVar[str] = "gpu"
+    objective: Any
+    layers: int
+    hidden: int
+    heads: int
+    positions: int
+    optimisation: Optimisation
+    batch: int  # sequences per optimizer step, over all devices
+    length: int  # raw tokens per sequence
+    vocabulary: int  # rows of the token table as planned, for the estimate
+    inner: bool = True
+    activation: str = "gelu_tanh"
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    precision: str = "bf16"
+    seed: int = 0
+
+    def run(self, work: Work) -> None:
+        """Write the model, its ledger and its loss curve."""
+        if work.machine.devices > 1:
+            from harness import distributed
+
+            distributed.pretrain(self, work)
+        else:
+            from harness import pretraining
+
+            pretraining.run(self, work)
+
+    @property
+    def sentinels(self) -> int:
+        """How many sentinel pairs the objective needs: one for every position, or none."""
+        return self.positions if getattr(self.objective, "sentinels", "") else 0
+
+    def cost(self) -> Cost:
+        """FLOPs from the objective's average amounts; the weights, and twice as much while running."""
+        from ablations.scale import amounts
+
+        each = amounts(self.objective, self.length)
+        flops = training_flops(
+            self.layers, self.hidden, self.vocabulary, each.positions, each.squares, each.targets
+        )
+        sizes = (self.layers, self.hidden, self.vocabulary, self.positions, self.inner)
+        return Cost(flops * self.batch * self.optimisation.steps, 4.0 * parameter_count(*sizes))
