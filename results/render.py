@@ -1,0 +1,271 @@
+"""Tables as Markdown, CSV, LaTeX (booktabs) and HTML, and as plain text for a terminal.
+
+Labels, reasons and signatures come from users' files and from models: every renderer escapes them,
+so that nothing in them is markup, a macro or a spreadsheet formula.
+"""
+
+import csv as csv_module
+import html as html_module
+import io
+import re
+from collections.abc import Callable
+
+from results import wording
+from results.cells import Entry
+from results.tables import Line, Table
+from results.wording import clean, footnotes, header, heading, legend, pieces
+
+CSV_HEADER = (
+    *("table", "row", "label", "group", "column", "metric", "kind", "mean", "sd", "units", "low"),
+    *("high", "seeds_done", "seeds_wanted", "missing", "reason", "paper_confirmed"),
+    *("paper_recalled", "difference", "difference_low", "difference_high", "p", "better", "mark"),
+    *("unit", "examples", "signature"),
+)
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "—": "---",
+    "–": "--",
+    "±": r"$\pm$",
+    "≈": r"$\approx$",
+    "×": r"$\times$",
+    "ʳ": r"$^{r}$",
+    "△": r"$^{+}$",
+    "▲": r"$^{++}$",
+    "▽": r"$^{-}$",
+    "▼": r"$^{--}$",
+    "†": r"\dag{}",
+}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
+
+
+def markdown(table: Table) -> str:
+    """GitHub-flavoured Markdown; a cell's lines are separated by <br>."""
+    notes = footnotes(table)
+    heads = ["System", "Seeds"]
+    heads += [" ".join(filter(None, map(_md, header(column)))) for column in table.columns]
+    rows = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for line, group in _grouped(table):
+        if group:
+            rows.append(f"| **{_md(group)}** |" + " |" * (len(heads) - 1))
+        cells = [
+            "<br>".join(_md(p.text, brackets=True) for p in pieces(line.cells[column.id], notes))
+            for column in table.columns
+        ]
+        rows.append(f"| {' | '.join([_md(line.label), wording.seeds(line), *cells])} |")
+    said = [f"- {_md(text)}" for text in (*legend(table), *table.notes)]
+    said += [f"- [{index}] {_md(reason)}" for reason, index in notes.items()]
+    below = "\n\n" + "\n".join(said) if said else ""
+    return f"### {_md(heading(table))}\n\n" + "\n".join(rows) + below + "\n"
+
+
+def csv(table: Table) -> str:
+    """One line per row, column and metric; numbers in full; recalled ones in a column of their
+    own."""
+    out = io.StringIO()
+    writer = csv_module.writer(out, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    for line in table.lines:
+        for column in table.columns:
+            for entry in line.cells[column.id]:
+                writer.writerow([_cell(value) for value in _record(table, line, column.id, entry)])
+    return out.getvalue()
+
+
+def _record(table: Table, line: Line, column: str, entry: Entry) -> tuple:
+    found, versus, printed = entry.summary, entry.versus, entry.paper
+    spread = (found.mean, found.sd, found.n, found.low, found.high) if found else (None,) * 5
+    against = (versus.mean, versus.low, versus.high, versus.p) if versus else (None,) * 4
+    by_status = [
+        printed.shown if printed and printed.status == status else None
+        for status in ("confirmed", "recalled")
+    ]
+    return (
+        *(table.id, line.id, line.label, line.group, column, entry.metric, line.kind, *spread),
+        *(entry.done, entry.wanted, wording.missing(entry)),
+        *(entry.reason if found is None or entry.states else "", *by_status, *against),
+        *("higher" if entry.higher_is_better else "lower", wording.mark(entry), entry.unit),
+        *(entry.n, "; ".join(entry.signatures)),
+    )
+
+
+def latex(table: Table) -> str:
+    r"""A table* with booktabs rules; it needs \usepackage{booktabs} and nothing else."""
+    notes = footnotes(table)
+    wide = len(table.columns) + 2
+    heads = ["System", "Seeds"]
+    heads += [_shortstack([_tex(part) for part in header(c) if part]) for c in table.columns]
+    body = []
+    for line, group in _grouped(table):
+        if group:
+            body += [r"\midrule", rf"\multicolumn{{{wide}}}{{l}}{{\textit{{{_tex(group)}}}}} \\"]
+        cells = [
+            _shortstack([_tex(piece.text) for piece in pieces(line.cells[column.id], notes)])
+            for column in table.columns
+        ]
+        label = "{}" + _tex(line.label)  # a label that opens with [ or * must not be read by \\
+        body.append(" & ".join([label, _tex(wording.seeds(line)), *cells]) + r" \\")
+    if body and not body[0].startswith(r"\midrule"):
+        body.insert(0, r"\midrule")
+    said = [_tex(text) for text in (*legend(table), *table.notes)]
+    said += [f"[{index}] {_tex(reason)}" for reason, index in notes.items()]
+    lines = [
+        *(r"\begin{table*}", r"\centering", r"\footnotesize"),
+        rf"\caption{{{_tex(table.title)}}}",
+        rf"\begin{{tabular}}{{ll{'c' * len(table.columns)}}}",
+        *(r"\toprule", " & ".join(heads) + r" \\", *body, r"\bottomrule", r"\end{tabular}"),
+        *(r"\par\smallskip\raggedright " + text for text in said),
+        r"\end{table*}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def html(table: Table) -> str:
+    """A <figure> with the table, its legend and its notes; styled by the page around it."""
+    notes = footnotes(table)
+    heads = ["<th>System</th><th>Seeds</th>"]
+    for column in table.columns:
+        label, metrics = map(_html, header(column))
+        heads.append(f"<th>{label}<small>{metrics}</small></th>")
+    rows = []
+    for line, group in _grouped(table):
+        if group:
+            rows.append(
+                f'<tr class="group"><td colspan="{len(heads) + 1}">{_html(group)}</td></tr>'
+            )
+        cells = [
+            "".join(
+                f'<div class="{piece.kind}">{_html(piece.text)}</div>'
+                for piece in pieces(line.cells[column.id], notes)
+            )
+            for column in table.columns
+        ]
+        marked = ' class="reference"' if line.id == table.reference else ""
+        kind = line.kind.replace(" ", "-")
+        rows.append(
+            f'<tr class="{kind}"><th{marked}>{_html(line.label)}</th>'
+            f"<td>{_html(wording.seeds(line))}</td>"
+            + "".join(f"<td>{cell}</td>" for cell in cells)
+            + "</tr>"
+        )
+    said = [f"<li>{_html(text)}</li>" for text in (*legend(table), *table.notes)]
+    said += [f"<li>[{index}] {_html(reason)}</li>" for reason, index in notes.items()]
+    return (
+        f'<figure id="{_html(table.id)}"><figcaption>{_html(heading(table))}</figcaption>\n'
+        f'<div class="scroll"><table>\n<thead><tr>{"".join(heads)}</tr></thead>\n<tbody>\n'
+        + "\n".join(rows)
+        + f'\n</tbody></table></div>\n<ul class="notes">{"".join(said)}</ul></figure>\n'
+    )
+
+
+def terminal(table: Table) -> str:
+    """Plain text: per row our means, below them their deviations and the paper's numbers."""
+    notes = footnotes(table)
+    heads = [header(column) for column in table.columns]
+    rows: list[list[str]] = [["System", "Seeds", *(label for label, _ in heads)]]
+    rows.append(["", "", *(metrics for _, metrics in heads)])
+    breaks = {}
+    for line, group in _grouped(table):
+        if group:
+            breaks[len(rows)] = group
+        rows += _terminal_rows(table, line, notes)
+    rows = [[_clip(clean(text), 30 if not i else 24) for i, text in enumerate(row)] for row in rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    out = [clean(heading(table)), ""]
+    for index, row in enumerate(rows):
+        if index in breaks or index == 2:
+            out.append("-" * (sum(widths) + 2 * len(widths) - 2))
+            out += [f"[{clean(breaks[index])}]"] if index in breaks else []
+        cells = [row[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(row[1:], widths[1:]))]
+        out.append("  ".join(cells).rstrip())
+    out += ["", *map(clean, legend(table)), *map(clean, table.notes)]
+    out += [f"[{index}] {clean(reason)}" for reason, index in notes.items()]
+    return "\n".join(out) + "\n"
+
+
+def _terminal_rows(table: Table, line: Line, notes: dict[str, int]) -> list[list[str]]:
+    cells = [line.cells[column.id] for column in table.columns]
+    means, spreads, short = [], [], []
+    for entries in cells:
+        if all(entry.summary is None for entry in entries):
+            means.append(wording.dash(entries[0], notes, words=False))
+        else:
+            means.append("/".join(_mean(entry) for entry in entries))
+        spread = [entry.summary.sd if entry.summary else None for entry in entries]
+        known = ["–" if sd is None else f"±{wording.number(sd)}" for sd in spread]
+        spreads.append("/".join(known) if any(sd is not None for sd in spread) else "")
+        part = wording.partial(entries)
+        short.append(part.split(" (")[0])
+    rows = [[line.label, wording.seeds(line), *means]]
+    rows += [["  ± deviation", "", *spreads]] if any(spreads) else []
+    rows += [["  seeds with a number", "", *short]] if any(short) else []
+    words = {wording.paper_word(entries) for entries in cells} - {""}
+    if words:
+        recalled = any(e.paper and e.paper.status == "recalled" for es in cells for e in es)
+        said = "paper, ʳ recalled" if recalled and "paper" in words else words.pop()
+        rows.append([f"  {said}", "", *(wording.paper_text(entries, "/") for entries in cells)])
+    return rows
+
+
+def _mean(entry: Entry) -> str:
+    return wording.number(entry.summary.mean) + wording.mark(entry) if entry.summary else "—"
+
+
+RENDERERS: dict[str, Callable[[Table], str]] = {
+    "md": markdown,
+    "csv": csv,
+    "tex": latex,
+    "html": html,
+}
+
+
+def _grouped(table: Table) -> list[tuple[Line, str]]:
+    """The lines, each with the group that begins with it, if one does."""
+    before = [""] + [line.group for line in table.lines]
+    return [
+        (line, line.group if line.group != old else "") for line, old in zip(table.lines, before)
+    ]
+
+
+def _shortstack(lines: list[str]) -> str:
+    kept = ["{}" + line if line[:1] in "[*" else line for line in lines if line]
+    return kept[0] if len(kept) == 1 else rf"\shortstack{{{r' \\ '.join(kept)}}}"
+
+
+def _cell(value: object) -> object:
+    """A CSV cell; text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = clean(value)
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "|", "%") else text
+
+
+def _md(text: str, brackets: bool = False) -> str:
+    """Escaped Markdown; with `brackets` those stay plain (a link still cannot be made without
+    "(")."""
+    escaped = _MARKDOWN.sub(r"\\\1", html_module.escape(clean(text), quote=False))
+    return escaped.replace("\\[", "[").replace("\\]", "]") if brackets else escaped
+
+
+def _tex(text: str) -> str:
+    return "".join(_LATEX.get(char, char) for char in clean(text))
+
+
+def _html(text: str) -> str:
+    return html_module.escape(clean(text))
+
+
+def _clip(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,152 @@
+"""The scores of a grid, read from its manifest and score folders: one row per cell, metric and seed
+pair.
+
+The manifest (`STORE/grids/NAME/cells.json`) says which cells there should be and what became of
+each; `scores.json` in a score folder holds the numbers. A cell without a number keeps its row and
+its reason, so that nothing can drop out of a mean unseen.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATES = ("done", "failed", "blocked", "absent")
+FIELDS = [
+    *("table", "row", "column", "task", "metric", "pretrain_seed", "finetune_seed", "value"),
+    *("status", "step", "reason", "n", "unit", "higher_is_better", "signature", "floor"),
+    *("selected", "score", "predictions", "pretrain"),
+]
+_DIVERGED = re.compile(r"diverged@(\d+)")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the harness wrote about a grid: its tables, its cells and the rows it does not run."""
+
+    store: Path
+    grid: str
+    tables: tuple[Mapping[str, Any], ...]
+    cells: tuple[Mapping[str, Any], ...]
+    not_run: Mapping[tuple[str, str], str]  # (table, row) -> reason
+
+
+def manifest(store: Path | str, grid: str) -> Manifest:
+    """The manifest of `grid`; a `UserError` where there is none or it cannot be read."""
+    store = Path(store)
+    if grid in ("", ".", "..") or "/" in grid or "\\" in grid:
+        raise UserError(f"{grid!r} is not the name of a grid: a name has no path in it")
+    path = store / "grids" / grid / "cells.json"
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = sorted(p.parent.name for p in store.glob("grids/*/cells.json"))
+        there = f"; there: {', '.join(known)}" if known else ""
+        raise UserError(f"no grid {grid!r} in {store}{there}; run the grid first") from None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); run the grid again to write it"
+        ) from None
+    if read.get("version") != 1:
+        raise UserError(f"{path} has version {read.get('version')!r}, this code reads 1; run again")
+    not_run = {(entry["table"], entry["row"]): entry["reason"] for entry in read.get("not_run", ())}
+    return Manifest(store, grid, tuple(read["tables"]), tuple(read["cells"]), not_run)
+
+
+def inside(store: Path, relative: str | None) -> Path | None:
+    """`relative` as a path below `store`; None where it is missing or would lead out of it."""
+    if not relative:
+        return None
+    pure = PurePosixPath(relative)
+    if pure.is_absolute() or ".." in pure.parts:
+        return None
+    return store / pure
+
+
+def load(store: Path | str, grid: str) -> "pd.DataFrame":
+    """All scores of `grid` as a long frame with the columns `FIELDS`.
+
+    `value` is in shown units (a fraction times 100, a perplexity as it is) and missing unless
+    `status` is "done". Other states: "failed", "blocked", "absent" (not yet run), "undefined" (it
+    ran, but the metric cannot be computed) and "diverged@STEP". `reason` says why in words.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(records(manifest(store, grid)), columns=FIELDS)
+
+
+def records(grid: Manifest) -> list[dict[str, Any]]:
+    """The rows of `load` as plain dicts, in the manifest's order."""
+    metrics = {
+        (table["id"], column["id"]): (column["task"], tuple(column["metrics"]))
+        for table in grid.tables
+        for column in table["columns"]
+    }
+    read: dict[
+        str, Mapping[str, Any] | str
+    ] = {}  # score folder -> scores, or what is wrong with them
+    rows = []
+    for cell in grid.cells:
+        task, names = metrics.get((cell["table"], cell["column"]), ("", ()))
+        folder = cell.get("score") or ""
+        if cell["state"] == "done" and folder not in read:
+            read[folder] = scores(grid.store, folder)
+        for name in names:
+            row = {key: cell.get(key) for key in FIELDS}
+            row.update(
+                task=task, metric=name, unit="", signature="", reason=cell.get("reason") or ""
+            )
+            row.update(_outcome(cell, name, read.get(folder)))
+            rows.append(row)
+    return rows
+
+
+def scores(store: Path, folder: str) -> Mapping[str, Any] | str:
+    """The contents of a folder's `scores.json`, or the sentence that says what is wrong with it."""
+    path = inside(store, folder)
+    if path is None:
+        return f"the manifest names no usable score folder ({folder!r})"
+    try:
+        read = json.loads((path / "scores.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return f"{folder}/scores.json is missing"
+    except (OSError, ValueError) as error:
+        return f"{folder}/scores.json cannot be read ({error})"
+    if not isinstance(read, dict) or not isinstance(read.get("metrics"), dict):
+        return f"{folder}/scores.json holds no metrics"
+    return read
+
+
+def _outcome(
+    cell: Mapping[str, Any], metric: str, read: Mapping[str, Any] | str | None
+) -> dict[str, Any]:
+    """Status, value and what belongs to them, for one cell and metric."""
+    diverged = _DIVERGED.search(f"{cell['state']} {cell.get('reason') or ''}")
+    if diverged and cell["state"] != "done":
+        return {"status": diverged.group(0), "step": int(diverged.group(1))}
+    if cell["state"] != "done":
+        return {"status": cell["state"] if cell["state"] in STATES else "absent"}
+    if not isinstance(read, Mapping):
+        return {"status": "failed", "reason": read or "no scores"}
+    found = read["metrics"].get(metric)
+    if found is None:
+        there = ", ".join(read["metrics"]) or "none"
+        return {
+            "status": "undefined",
+            "reason": f"no metric {metric!r} was computed; there: {there}",
+        }
+    shown = {key: found.get(key) for key in ("n", "unit", "higher_is_better", "signature")}
+    scale = 100.0 if shown["unit"] == "fraction" else 1.0
+    floor = read.get("floor", {}).get(metric)
+    shown["floor"] = None if floor is None else scale * floor
+    value = found.get("value")
+    if value is None or value != value:
+        return shown | {"status": "undefined", "reason": found.get("reason") or "not computable"}
+    return shown | {"status": "done", "value": scale * value, "reason": ""}
