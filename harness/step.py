@@ -35,9 +35,10 @@ class Machine:
     """How steps are run. Nothing here can reach a digest."""
 
     executor: str = "auto"  # inline | ray | auto (ray where it is installed)
-    address: str = "local"  # local | auto | host:port of a running cluster
+    address: str = ""  # local | auto | host:port; "": RAY_ADDRESS where it is set, else local
     gpus: Mapping[str, float] = field(default_factory=dict)  # kind of step -> GPUs, 0.5 shares one
-    cpus: int | None = None  # CPUs that the local executor may use; None: all
+    cpus: int | None = None  # CPUs that a local executor may use; None: all
+    local_gpus: int | None = None  # GPUs that a local executor may use; None: what Ray finds
     threads: int | None = None  # instead of the spec's threads; changes the order of CPU sums
     workers: int | None = None  # steps that run at once; None: as many as resources allow
     micro_batch: int | None = None  # rows per forward pass; None: chosen from the model

@@ -86,7 +86,11 @@ class Store:
 
     def path(self, step: Step) -> Path:
         """The step's finished folder, or where it will be; one made under another name counts."""
-        return self._named(step, "") or self.root / step.folder
+        whole = self._named(step, "")
+        if whole is None:
+            part = self._named(step, ".part")
+            whole = part.with_suffix("") if part else self.root / step.folder
+        return whole
 
     def part(self, step: Step) -> Path:
         """The folder the step is worked on in; one begun under another name is gone on with."""
@@ -122,7 +126,6 @@ class Store:
 
     def order(self, step: Step) -> Order:
         """The step as a worker gets it."""
-        part = self.part(step)
         return Order(
             kind=step.kind,
             name=step.name,
@@ -136,7 +139,7 @@ class Store:
             how=dict(step.how),
             threads=step.threads,
             uses=step.uses,
-            folder=str(part.relative_to(self.root)).removesuffix(".part"),
+            folder=str(self.path(step).relative_to(self.root)),
         )
 
     # --- making a folder

@@ -1,0 +1,158 @@
+"""Locks with a heartbeat: each step is written once, however many drivers share a store.
+
+A lock is a small file that names its holder; its time of change is the heartbeat. It appears with
+its content in one operation (a hard link), which also holds on network file systems. A holder is
+dead when its process is gone (seen from its own machine) or its heartbeat has expired.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+BEAT = 2.0  # seconds between heartbeats
+
+
+def me() -> dict[str, Any]:
+    """This process: host, its boot and process space (so that pids can be compared), pid, start."""
+    return {"host": socket.gethostname(), "space": _space(), "pid": os.getpid(), "start": _start()}
+
+
+def take(path: Path, session: str, expiry: float) -> str | None:
+    """Take the lock; None when it is ours, else who holds it and since when, as one sentence.
+
+    `session` names the driver: its own steps' locks are taken over at once, because it only asks
+    again when it knows that the worker is lost.
+    """
+    holder = {**me(), "session": session, "since": time.time()}
+    mine = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    mine.write_text(json.dumps(holder))
+    try:
+        for _ in range(3):
+            try:
+                os.link(mine, path)
+                return None
+            except FileExistsError:
+                other = _read(path)
+                if other is None:  # released in this moment
+                    continue
+                if not _dead(path, other, session, expiry, mine):
+                    return _sentence(path, other, mine)
+                _replace(path, other, mine, expiry)
+                if (now := _read(path)) and now.get("since") == holder["since"]:
+                    return None
+        return "waiting for a lock that changes hands"
+    finally:
+        mine.unlink(missing_ok=True)
+
+
+def release(path: Path) -> None:
+    """Give the lock back, if it is still this process's."""
+    held = _read(path)
+    if held and held.get("pid") == os.getpid() and held.get("space") == _space():
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def beating(path: Path, every: float = BEAT) -> Iterator[None]:
+    """Touch `path` from a thread of its own while the block runs."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(every):
+            with contextlib.suppress(OSError):
+                os.utime(path)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def waiting_for(path: Path) -> str | None:
+    """Who holds the lock, as one sentence; None when nobody does."""
+    other = _read(path)
+    if other is None:
+        return None
+    probe = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    probe.touch()
+    try:
+        return _sentence(path, other, probe)
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _dead(path: Path, other: dict[str, Any], session: str, expiry: float, probe: Path) -> bool:
+    if other.get("session") == session:
+        return True
+    if other.get("space") == _space():
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return _start(int(other["pid"])) != other["start"]
+    return _age(path, probe) > expiry
+
+
+def _replace(path: Path, other: dict[str, Any], mine: Path, expiry: float) -> None:
+    """Put our lock in a dead holder's place, one taker at a time."""
+    guard = path.with_name(f"{path.name}.takeover")
+    try:
+        os.link(mine, guard)
+    except FileExistsError:
+        if _age(guard, mine) > expiry:
+            guard.unlink(missing_ok=True)
+        return
+    try:
+        if _read(path) == other:
+            copy = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+            copy.write_text(mine.read_text())
+            copy.replace(path)
+    finally:
+        guard.unlink(missing_ok=True)
+
+
+def _age(path: Path, probe: Path) -> float:
+    """Seconds since the last heartbeat by the file system's own clock, not this machine's."""
+    try:
+        os.utime(probe)
+        return probe.stat().st_mtime - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _sentence(path: Path, other: dict[str, Any], probe: Path) -> str:
+    since = time.strftime("%H:%M:%S", time.localtime(other.get("since", 0)))
+    holder = f"{other.get('host')}:{other.get('pid')}"
+    return f"waiting for {holder} since {since}, last heartbeat {_age(path, probe):.0f} s ago"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _space() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
+
+
+def _start(pid: int | None = None) -> str:
+    """When the process began, in the kernel's ticks: tells a reused pid from its first owner."""
+    try:
+        stat = Path(f"/proc/{pid or os.getpid()}/stat").read_text()
+    except OSError:
+        return "gone"
+    fields = stat.rsplit(")", 1)[1].split()
+    return "gone" if fields[0] == "Z" else fields[19]
