@@ -72,25 +72,25 @@ class ClozeStyle:
 
     def _item(self, question, given: Source, candidates, single: bool, special: Special) -> Item:
         if single:
-            rows, reads = [[[special.start]]], [[0]]
+            rows, reads = [[special.start]], [[0]]
             terms = [(0, c[0], k) for k, c in enumerate(candidates)]
         else:
-            written = [[special.start, *c] for c in candidates]
-            rows = [[b] for b in written] if self.layout.kind == "causal" else [written]
-            # The first branch is read from its start token on, the others after theirs.
-            reads = [
-                list(range(len(b))) if k == 0 else list(range(1, len(b)))
-                for k, b in enumerate(written)
+            rows = [[special.start, *c] for c in candidates]
+            # All branches begin alike: the first one's start token is read for all of them.
+            reads = [list(range(bool(k), len(row))) for k, row in enumerate(rows)]
+            after = np.cumsum([1] + [len(c) for c in candidates])
+            terms = [
+                (after[k] + j - 1 if j else 0, token, k)
+                for k, c in enumerate(candidates)
+                for j, token in enumerate([*c, special.end])
             ]
-            terms, at = [], 0
-            for k, c in enumerate(candidates):
-                first = at if k else 1
-                terms += [(j and first + j - 1, t, k) for j, t in enumerate([*c, special.end])]
-                at = first + len(c)
-        number = iter(reads)
-        sequences = tuple(branches(given, b, [next(number) for _ in b], self.layout) for b in rows)
-        columns = (np.array(column, np.int64) for column in zip(*terms))
-        plan = Terms(*columns, candidates=len(candidates), verbalizer=single)
+        if self.layout.kind == "causal":
+            pairs = zip(rows, reads, strict=True)
+            sequences = tuple(branches(given, [b], [r], self.layout) for b, r in pairs)
+        else:
+            sequences = (branches(given, rows, reads, self.layout),)
+        read_K, target_K, candidate_K = np.array(terms, np.int64).T
+        plan = Terms(read_K, target_K, candidate_K, len(candidates), single)
         return Item(question, sequences, cut=given.cut, plan=plan)
 
     def loss(
@@ -102,13 +102,8 @@ class ClozeStyle:
         rng: np.random.Generator | None = None,
     ) -> torch.Tensor:
         """Mean over items of what their question's `loss` asks for, in nats."""
-        scores_NC, _ = self._scores(model, items, tokenizer.special)
-        gold_N = torch.tensor([gold(item.question) for item in items], device=scores_NC.device)
-        kinds = [item.question.loss for item in items]
-        choice = torch.tensor([k != "generate" for k in kinds], device=scores_NC.device)
-        nll = torch.tensor([k != "choice" for k in kinds], device=scores_NC.device)
-        right_N = scores_NC.gather(1, gold_N[:, None])[:, 0]
-        return (choice * (scores_NC.logsumexp(1) - right_N) - nll * right_N).mean()
+        scores_NC, _ = candidate_scores(model, items, tokenizer.special)
+        return question_loss(scores_NC, items)
 
     def answer(
         self,
@@ -122,7 +117,7 @@ class ClozeStyle:
         gold (or only) candidate is what the model writes, by teacher forcing."""
 
         def reduce(group: Sequence[Item]) -> list[Answer]:
-            scores_NC, exact_NC = self._scores(model, group, tokenizer.special)
+            scores_NC, exact_NC = candidate_scores(model, group, tokenizer.special)
             return [
                 choose(item.question, s[: item.plan.candidates], e)
                 for item, s, e in zip(group, scores_NC.tolist(), exact_NC.tolist())
@@ -130,27 +125,38 @@ class ClozeStyle:
 
         return read_each(model, items, batch_positions, reduce)
 
-    def _scores(self, model, items: Sequence[Item], special: Special):
-        """scores_NC, padded with -inf, and whether each candidate is the model's own writing."""
-        hidden_RH = read_all(model, items, special.pad)
-        plans = [item.plan for item in items]
-        reads = np.cumsum([0] + [sum(len(s.read_R) for s in item.sequences) for item in items])
-        read_K = np.concatenate([p.read_K + reads[i] for i, p in enumerate(plans)])
-        target_K = np.concatenate([p.target_K for p in plans])
-        raw_K = np.concatenate([np.full(len(p.read_K), p.verbalizer) for p in plans])
-        score_K, best_K = score(model, hidden_RH, read_K, target_K, raw_K, special.size)
-        where_NCL = table(plans)
-        device = score_K.device
-        where = torch.as_tensor(where_NCL, device=device)
-        counts_NC = torch.as_tensor(np.maximum((where_NCL >= 0).sum(-1), 1), device=device)
-        mean = torch.tensor([i.question.reduce == "mean" for i in items], device=device)[:, None]
-        inside = where >= 0
-        terms_NCL = score_K[where.clamp(min=0)].masked_fill(~inside, 0.0)
-        sums_NC = terms_NCL.sum(-1)
-        scores_NC = torch.where(mean, sums_NC / counts_NC, sums_NC)
-        exists_NC = inside.any(-1)
-        exact_NC = (best_K[where.clamp(min=0)] | ~inside).all(-1) & exists_NC
-        return scores_NC.masked_fill(~exists_NC, -torch.inf), exact_NC
+
+def candidate_scores(model: Transformer, items: Sequence[Item], special: Special):
+    """scores_NC, padded with -inf, and whether each candidate is the model's own writing.
+
+    The items' plans are `Terms`; the style decides what was read.
+    """
+    hidden_RH = read_all(model, items, special.pad)
+    plans: list[Terms] = [item.plan for item in items]
+    reads = np.cumsum([0] + [sum(len(s.read_R) for s in item.sequences) for item in items])
+    read_K = np.concatenate([p.read_K + reads[i] for i, p in enumerate(plans)])
+    target_K = np.concatenate([p.target_K for p in plans])
+    raw_K = np.concatenate([np.full(len(p.read_K), p.verbalizer) for p in plans])
+    score_K, best_K = score(model, hidden_RH, read_K, target_K, raw_K, special.size)
+    where_NCL = torch.as_tensor(table(plans), device=score_K.device)
+    inside_NCL, safe_NCL = where_NCL >= 0, where_NCL.clamp(min=0)
+    sums_NC = score_K[safe_NCL].masked_fill(~inside_NCL, 0.0).sum(-1)
+    mean = torch.tensor([i.question.reduce == "mean" for i in items], device=score_K.device)
+    scores_NC = torch.where(mean[:, None], sums_NC / inside_NCL.sum(-1).clamp(min=1), sums_NC)
+    exists_NC = inside_NCL.any(-1)
+    exact_NC = (best_K[safe_NCL] | ~inside_NCL).all(-1) & exists_NC
+    return scores_NC.masked_fill(~exists_NC, -torch.inf), exact_NC
+
+
+def question_loss(scores_NC: torch.Tensor, items: Sequence[Item]) -> torch.Tensor:
+    """The mean over items of what their question's `loss` asks for, in nats."""
+    device = scores_NC.device
+    gold_N = torch.tensor([gold(item.question) for item in items], device=device)
+    kinds = [item.question.loss for item in items]
+    choice_N = torch.tensor([kind != "generate" for kind in kinds], device=device)
+    nll_N = torch.tensor([kind != "choice" for kind in kinds], device=device)
+    right_N = scores_NC.gather(1, gold_N[:, None])[:, 0]
+    return (choice_N * (scores_NC.logsumexp(1) - right_N) - nll_N * right_N).mean()
 
 
 def branches(given: Source, rows, reads, layout: Layout, first: int = 1):

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from glm.bertcloze import BertClozeStyle
 from glm.classifier import ClassifierStyle
 from glm.cloze import ClozeStyle
 from glm.model import Shape, Transformer
@@ -64,4 +65,5 @@ class Style(Protocol):
 STYLES: Mapping[str, Style] = {
     "cloze": ClozeStyle(),
     "classifier": ClassifierStyle(),
+    "bert-cloze": BertClozeStyle(),
 }
