@@ -51,7 +51,9 @@ class Decoding:
     """How a generating model writes."""
 
     beams: int = 1
-    length_penalty: float = 0.0  # a finished hypothesis scores its log-probability / length ** penalty
+    length_penalty: float = (
+        0.0  # a finished hypothesis scores its log-probability / length ** penalty
+    )
     min_length: int = 0
     max_length: int = 64
     no_repeat_ngram: int = 0

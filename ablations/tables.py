@@ -230,6 +230,5 @@ FIGURE_4 = Table(
 )
 
 TABLES: Mapping[str, Table] = {
-    table.id: table
-    for table in (TABLE_1, TABLE_2, TABLE_3, TABLE_4, TABLE_5, TABLE_6, FIGURE_4)
+    table.id: table for table in (TABLE_1, TABLE_2, TABLE_3, TABLE_4, TABLE_5, TABLE_6, FIGURE_4)
 }

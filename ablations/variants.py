@@ -7,11 +7,12 @@ of one field of its parent, so that what a row ablates can be read off its defin
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from glm.baselines import Causal, MaskedLM, UniLM
-from glm.infilling import BlankInfilling, Mixture
+from glm.baselines import Causal, MaskedLM, PrefixLM, UniLM
+from glm.infilling import BlankInfilling
+from glm.mixture import Mixture
 from glm.spans import Document, Poisson, Sentences
 
-Objective = BlankInfilling | Mixture | MaskedLM | Causal | UniLM
+Objective = BlankInfilling | Mixture | MaskedLM | Causal | PrefixLM | UniLM
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,6 @@ class Variant:
     vocabulary: str = "bert"  # bert | roberta: the family at the paper's scale
     inner: bool = True  # has a table for the second position dimension
     activation: str = "gelu_tanh"
-
-    @property
-    def layout(self) -> str:
-        """How text to be continued is laid out for this objective: blank, prefix, causal or mask."""
-        if isinstance(self.objective, Causal):
-            return "causal"
-        if isinstance(self.objective, UniLM):
-            return "prefix"
-        return "mask" if isinstance(self.objective, MaskedLM) else "blank"
 
 
 SHORT = BlankInfilling(spans=Poisson())
@@ -67,7 +59,7 @@ _ALL = (
         BERT_LARGE,
         name="bert-large/reproduced",
         label="BERT Large (reproduced)",
-        objective=MaskedLM(spans=True),
+        objective=MaskedLM(spans=Poisson(), masked=1.0, random=0.0),
     ),
     replace(BERT_LARGE, name="unilm-large", label="UniLM Large", objective=UniLM()),
     replace(BERT_LARGE, name="gpt-large", label="GPT Large", objective=Causal()),

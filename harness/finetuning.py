@@ -4,7 +4,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from harness import loop, predictions
 from harness.settings import Optimisation
 from harness.step import Work
 from harness.steps.data import read_rows
-from harness.steps.finetune import Finetune, ZeroShot
+from harness.steps.finetune import ASKED, Finetune, ZeroShot
 from tasks import TASKS
 from tasks.errors import UserError
 from tasks.spec import How, Question
@@ -45,10 +45,17 @@ def blank(objective: Objective) -> BlankInfilling:
     return objective if isinstance(objective, BlankInfilling) else blank(objective.parts[0][1])  # type: ignore[union-attr]
 
 
+def styled(name: str, **settings: Any) -> finetune.Style:
+    """The style by name, with those of `settings` that it knows."""
+    style: Any = finetune.STYLES[name]
+    known = {each.name for each in fields(style)}
+    return replace(style, **{name: value for name, value in settings.items() if name in known})
+
+
 def load(work: Work, objective: Objective) -> tuple[Transformer, Tokenizer]:
     """The pretrained model on its device, and its tokenizer, with sentinels if it knows them."""
     device = loop.device_of(work)
-    model = checkpoints.load(work.inputs["pretrain"], device)
+    model = checkpoints.load(work.inputs["pretrain"], device).model
     tokenizer = tokens.load(work.inputs["tokenizer"])
     if layout(objective, model.shape.positions).sentinels:
         special = with_sentinels(tokenizer.special, model.shape.positions)
@@ -59,7 +66,7 @@ def load(work: Work, objective: Objective) -> tuple[Transformer, Tokenizer]:
 def run(spec: Finetune, work: Work) -> None:
     """Finetune and predict; see `Finetune.run`."""
     model, tokenizer = load(work, spec.objective)
-    style = finetune.style(
+    style = styled(
         spec.style,
         layout=layout(spec.objective, model.shape.positions),
         dropout=spec.dropout,
@@ -86,6 +93,8 @@ def run(spec: Finetune, work: Work) -> None:
         work,
         seed=spec.seed,
         device=device,
+        model=model,
+        head=head,
         precision=spec.precision,
     )
     for split, name in ((spec.split, "predictions"), (spec.select_on, "predictions.select")):
@@ -104,7 +113,7 @@ def run(spec: Finetune, work: Work) -> None:
 def zero_shot(spec: ZeroShot, work: Work) -> None:
     """Predict with the pretrained model as it is; see `ZeroShot.run`."""
     model, tokenizer = load(work, spec.objective)
-    style = finetune.style(
+    style = styled(
         "lm",
         layout=layout(spec.objective, model.shape.positions),
         window=spec.window,
@@ -119,7 +128,8 @@ def zero_shot(spec: ZeroShot, work: Work) -> None:
 
 def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> list[Question]:
     """The questions of a split, in file order."""
-    style = finetune.ASKED[getattr(spec, "style", "lm")]
+    style = getattr(spec, "style", "lm")
+    style = ASKED.get(style, style)
     how = How(style, train, getattr(spec, "pattern", 0), spec.mode, options=spec.options)
     task = TASKS[spec.task]
     rows = read_rows(work.inputs["dataset"] / f"{split}.jsonl")
@@ -178,9 +188,11 @@ def _pieces(
         order = np.random.Generator(np.random.Philox(key=[spec.seed, 2**63 + epoch]))
         chosen = order.permutation(len(items))[within * spec.batch : (within + 1) * spec.batch]
         batch = [items[i] for i in chosen]
+        total = sum(item.weight for item in batch)
+        groups = [(at, batch[at : at + micro]) for at in range(0, len(batch), micro)]
         return [
-            piece(group := batch[at : at + micro], len(group) / len(batch), step, at)
-            for at in range(0, len(batch), micro)
+            piece(group, sum(item.weight for item in group) / total, step, at)
+            for at, group in groups
         ]
 
     return pieces

@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from glm import checkpoints, optim
+from glm.model import Transformer
 from harness.errors import Diverged, Interrupted
 from harness.settings import Optimisation
 from harness.step import Work
@@ -81,13 +83,17 @@ def train(
     *,
     seed: int,
     device: torch.device,
+    model: Transformer,
+    head: nn.Module | None = None,
     precision: str = "fp32",
     lead: bool = True,
 ) -> dict[str, float]:
     """Train `network` in place, going on from the checkpoint in `work.folder` if there is one.
 
     Args:
+        network: what is trained: holds `model` and `head`, in whatever wrapper.
         pieces: the losses of a step; their order and shares are part of the result's bits.
+        model, head: what a checkpoint keeps.
         lead: whether this process writes checkpoints and logs (rank 0 of a data-parallel run).
 
     Returns:
@@ -97,18 +103,19 @@ def train(
         Diverged: a loss was NaN or infinite, with the batch's ids, gradient norm and rate.
         Interrupted: the step was asked to stop; a checkpoint was written.
     """
-    bare: nn.Module = getattr(network, "module", network)
+    trained = nn.ModuleList([model] if head is None else [model, head])
     optimizer = optim.adamw(
-        bare,
+        trained,
         weight_decay=optimisation.weight_decay,
         betas=optimisation.betas,
         epsilon=optimisation.eps,
     )
     saved = work.folder / "checkpoint"
     first, ledger = 0, dict[str, float]()
-    if saved.exists():
-        first, ledger = checkpoints.resume(saved, bare, optimizer)
-        work.log("resume", step=first)
+    if (saved / checkpoints.RECORD).exists():
+        first, ledger = _resume(saved, model, head, optimizer)
+        if lead:
+            work.log("resume", step=first)
     network.train()
     watch = _Watch(work, device, optimisation, lead, ledger)
     interval = float(work.how.get("checkpoint_seconds", CHECKPOINT_SECONDS))
@@ -118,7 +125,7 @@ def train(
         torch.manual_seed(fold(seed, step))
         batch = pieces(step)
         total = _backward(network, batch, device, precision)
-        norm = optim.clip(bare, optimisation.clip)
+        norm = optim.clip(trained, optimisation.clip)
         now = rate(optimisation, step)
         watch.see(step, total, norm, now, batch)
         optim.set_rate(optimizer, now)
@@ -131,7 +138,8 @@ def train(
         if stop or time.monotonic() - saved_at > interval:
             watch.flush()
             if lead:
-                checkpoints.suspend(saved, bare, optimizer, step + 1, watch.ledger())
+                extra = {"step": step + 1, "ledger": watch.ledger()}
+                checkpoints.save(saved, model, optimizer, extra, head)
                 work.log("checkpoint", step=step + 1)
             saved_at = time.monotonic()
         if stop:
@@ -139,6 +147,18 @@ def train(
     watch.flush()
     network.eval()
     return watch.ledger() | {"steps": optimisation.steps}
+
+
+def _resume(
+    saved: Path, model: Transformer, head: nn.Module | None, optimizer: torch.optim.Optimizer
+) -> tuple[int, dict[str, float]]:
+    """Put a checkpoint's weights and moments in place; returns the step to go on with."""
+    found = checkpoints.load(saved, model.word.weight.device)
+    model.load_state_dict(found.model.state_dict())
+    if head is not None:
+        head.load_state_dict(found.head)
+    checkpoints.resume(optimizer, replace(found, model=model), head)
+    return int(found.extra["step"]), dict(found.extra["ledger"])
 
 
 def _backward(

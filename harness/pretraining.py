@@ -3,13 +3,15 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from glm import checkpoints, tokens
-from glm.batch import TokenStream, batch_at
-from glm.example import Batch, part
+from glm.batch import TokenStream, batch_at, split
+from glm.example import Batch
 from glm.flops import training_flops
 from glm.model import Shape, Tensors, Transformer, build, loss, tensors
 from glm.special import Special, with_sentinels
@@ -38,7 +40,7 @@ def run(
 ) -> None:
     """Pretrain as process `rank` of `world`; rank 0 writes the model and the ledger."""
     special = vocabulary(spec, tokens.load(work.inputs["tokenizer"]).special)
-    stream = TokenStream.open(work.inputs["tokens"])
+    stream = open_stream(work.inputs["tokens"])
     device = loop.device_of(work)
     model = build(shape(spec, special.padded), spec.seed, device)
     bare = Loss(model, special.size)
@@ -69,6 +71,7 @@ def run(
             work,
             seed=spec.seed * world + rank,
             device=device,
+            model=model,
             precision=spec.precision,
             lead=rank == 0,
         )
@@ -77,6 +80,13 @@ def run(
             source.close()
     if rank == 0:
         _write(work, model, ledger, device)
+
+
+def open_stream(folder: Path) -> TokenStream:
+    """The token stream of a finished `tokens` step, memory-mapped."""
+    kind = json.loads((folder / "tokens.json").read_text())["dtype"]
+    flat = np.memmap(folder / "tokens.bin", np.dtype(kind), "r")
+    return TokenStream(flat, np.load(folder / "offsets.npy"))
 
 
 def vocabulary(spec: Pretrain, special: Special) -> Special:
@@ -133,8 +143,7 @@ def _pieces(
     def pieces(step: int) -> list[loop.Piece]:
         whole = batch(step)
         total = _over_processes(float(whole.weight_M.sum()), world, device)
-        starts = range(0, whole.rows, rows)
-        return [piece(part(whole, at, at + rows), total, step) for at in starts]
+        return [piece(micro, total, step) for micro in split(whole, rows)]
 
     return pieces
 

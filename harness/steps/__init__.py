@@ -1,14 +1,14 @@
 """The kinds of step, by name. Each is a frozen spec with `run(work)` and `cost()`.
 
-    world                the built-in world's files
-      corpus             documents to pretrain on and a held-out part
-        tokenizer        a vocabulary, trained on the corpus or read from files
-          tokens         the corpus as token ids
-            pretrain     a model
-      dataset            one task's checked rows
-              finetune   predictions of a finetuned model
-              zeroshot   predictions of the pretrained model
-                score    numbers with signatures
+world                the built-in world's files
+  corpus             documents to pretrain on and a held-out part
+    tokenizer        a vocabulary, trained on the corpus or read from files
+      tokens         the corpus as token ids
+        pretrain     a model
+  dataset            one task's checked rows
+          finetune   predictions of a finetuned model
+          zeroshot   predictions of the pretrained model
+            score    numbers with signatures
 """
 
 KINDS = {

@@ -7,6 +7,7 @@ import json
 import lzma
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -41,7 +42,7 @@ class World:
         counts = microworld.write(
             work.folder, seed=self.seed, documents=self.documents, sizes=sizes
         )
-        work.log("written", **{"documents": self.documents, "counts": counts})
+        work.log("written", documents=self.documents, counts=counts)
 
     def cost(self) -> Cost:
         """About 700 bytes a document, and as much again for the tasks."""
@@ -235,6 +236,9 @@ class Dataset:
         from tasks import TASKS
         from tasks.source import Folder, load
 
+        if "corpus" in work.inputs:
+            self._held_out(work)
+            return
         task = TASKS[self.task]
         world = work.inputs.get("world")
         source = Folder(str(world)) if world is not None else work.how["source"]
@@ -253,6 +257,18 @@ class Dataset:
         (work.folder / "dataset.json").write_text(json.dumps(facts, indent=1))
         work.provenance["data"] = {split: facts[split]["digest"] for split in facts}
         work.log("written", **{split: facts[split]["rows"] for split in facts})
+
+    def _held_out(self, work: Work) -> None:
+        """The corpus's held-out documents are rows of their own task."""
+        limit = self.limits.get("test", 0) or None
+        texts = list(islice(read_texts(work.inputs["corpus"] / "heldout.parquet"), limit))
+        if not texts:
+            raise UserError("the corpus is too small for a held-out part: give it more documents")
+        rows = [{"id": str(number), "text": text} for number, text in enumerate(texts)]
+        with (work.folder / "test.jsonl").open("w", encoding="utf-8") as out:
+            out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (work.folder / "dataset.json").write_text(json.dumps({"test": {"rows": len(rows)}}))
+        work.log("written", test=len(rows))
 
     def cost(self) -> Cost:
         """Reading and checking costs next to nothing."""

@@ -8,6 +8,9 @@ from ablations.recipes import Decoding
 from glm.flops import training_flops
 from harness.step import Cost, Work
 
+# What a model-side style asks of the text side, where the names differ.
+ASKED = {"bert-cloze": "cloze", "bert-infill": "infill"}
+
 
 @dataclass(frozen=True)
 class Finetune:

@@ -12,8 +12,8 @@ from harness.step import Cost, Work
 class Score:
     """The metrics of one task over one file of predictions.
 
-    `signatures` are the metrics' own: a metric that is mended has another signature, and so its
-    scores are made again while the predictions stay.
+    `signatures` say everything that decides the numbers beside the model and the rows; a metric
+    that is mended has another one, so its scores are made again while the predictions stay.
     """
 
     version: ClassVar[int] = 1
@@ -23,34 +23,49 @@ class Score:
     metrics: tuple[str, ...]
     signatures: tuple[str, ...]
     predictions: str = "predictions.parquet"
-    asked: Mapping[str, Any] = field(default_factory=dict)  # how: part of every signature
+    style: str = "cloze"
+    pattern: int = 0
+    mode: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    context: str = ""  # what else a reader of the number wants to know: recipe, scale, selection
 
     def run(self, work: Work) -> None:
         """Write scores.json."""
         from harness import predictions
+        from harness.steps.data import read_rows
         from tasks import TASKS
-        from tasks.metrics import floor, measure
+        from tasks.errors import Absent
+        from tasks.metrics import floor
+        from tasks.spec import How
 
         task = TASKS[self.task]
         answers = predictions.read(work.inputs["predictions"] / self.predictions)
-        found = {metric.name: metric for metric in task.metrics}
-        asked = "|".join(f"{name}:{value}" for name, value in sorted(self.asked.items()))
+        how = How(self.style, False, self.pattern, self.mode, options=self.options)
+        rows = read_rows(work.inputs["dataset"] / f"{self.split}.jsonl")
+        questions = [question for row in rows for question in task.ask(row, how)]
+        known = {metric.name: metric for metric in task.metrics}
         metrics = {}
-        for name in self.metrics:
-            value, reason = measure(found[name], answers)
+        for name, signature in zip(self.metrics, self.signatures, strict=True):
+            try:
+                value, reason = known[name].compute(answers), ""
+            except Absent as absent:
+                value, reason = None, str(absent)
+            if value is None and not reason:
+                reason = "cannot be computed from these answers"
             metrics[name] = {
                 "value": value,
                 "n": len(answers),
-                "signature": "|".join(filter(None, (found[name].signature, asked))),
-                "unit": found[name].unit,
-                "higher_is_better": found[name].higher_is_better,
+                "signature": "|".join(filter(None, (signature, self.context))),
+                "unit": known[name].unit,
+                "higher_is_better": known[name].higher_is_better,
                 "reason": reason,
             }
+        lowest = floor(task, questions, answers) if task.group == "superglue" else {}
         facts = {
             "task": self.task,
             "split": self.split,
             "metrics": metrics,
-            "floor": floor(task, answers),
+            "floor": {name: lowest[name] for name in self.metrics if name in lowest},
         }
         (work.folder / "scores.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
 

@@ -55,8 +55,8 @@ class Vocabulary:
 class Tokens:
     """The corpus as one flat file of token ids, with the documents' offsets.
 
-    Ids are uint16 where the vocabulary allows it. Documents carry no special tokens: objectives
-    add [CLS] and the end token where they lay out a sequence.
+    Every document is `[CLS] words eos`, as `glm.batch.TokenStream` wants it; ids are uint16 where
+    the vocabulary allows it.
     """
 
     version: ClassVar[int] = 1
@@ -65,14 +65,18 @@ class Tokens:
     def run(self, work: Work) -> None:
         """Write tokens.bin, offsets.npy and tokens.json (counts)."""
         from glm import tokens
+        from glm.batch import token_type
 
         tokenizer = tokens.load(work.inputs["tokenizer"])
-        kind = np.uint16 if tokenizer.special.size <= 2**16 else np.uint32
+        special = tokenizer.special
+        kind = token_type(special)
         lengths: list[int] = []
         with (work.folder / "tokens.bin").open("wb") as out:
             texts = read_texts(work.inputs["corpus"] / "train.parquet")
             for group in _groups(texts, ENCODED_AT_ONCE):
-                encoded = [ids for ids in tokenizer.encode_batch(group) if ids]
+                encoded = [
+                    [special.cls, *ids, special.eos] for ids in tokenizer.encode_batch(group) if ids
+                ]
                 lengths += [len(ids) for ids in encoded]
                 out.write(np.concatenate([np.asarray(ids, kind) for ids in encoded]).tobytes())
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -1,0 +1,382 @@
+"""From a grid to steps and cells: every row times every column, under every pair of seeds.
+
+A cell names the steps that make its number; six tables share a step because they share its digest.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from ablations.recipes import Finetuning
+from ablations.scale import SCALES, VOCABULARIES, Scale, architecture, finetuning, steps
+from ablations.scale import pretraining as pretraining_settings
+from ablations.tables import TABLES, Column, Row, Table
+from ablations.variants import VARIANTS, Variant
+from harness.errors import UserError
+from harness.settings import Optimisation
+from harness.sources import Sources
+from harness.step import Step, slug
+from harness.steps.finetune import ASKED, Finetune, ZeroShot
+from harness.steps.pretrain import Pretrain
+from harness.steps.score import Score
+from harness.steps.text import Tokens, Vocabulary
+from tasks import TASKS
+from tasks.spec import How, Task, signature
+
+STYLES = {"superglue": "cloze", "language": "lm"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way to fill a cell: the settings that a sweep varies, and the steps that measure it."""
+
+    settings: Mapping[str, Any]
+    predictions: Step
+    score: Step
+    selection: Step | None = None  # the score that a choice between trials reads
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of one table under one pair of seeds."""
+
+    table: str
+    row: str
+    column: str
+    pretrain_seed: int
+    finetune_seed: int
+    pretrain: Step
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """A grid unfolded. `steps` holds every step by digest, inputs first."""
+
+    tables: tuple[Table, ...]
+    cells: tuple[Cell, ...]
+
+    @cached_property
+    def steps(self) -> dict[str, Step]:
+        from harness.step import ordered
+
+        wanted = {}
+        for cell in self.cells:
+            for trial in cell.trials:
+                for step in filter(None, (trial.score, trial.selection)):
+                    wanted[step.digest] = step
+        return ordered(wanted)
+
+
+def expand(grid: Any) -> Expansion:
+    """Unfold a checked grid. Raises UserError for what only the unfolding can find."""
+    builder = Builder(grid, SCALES[grid.scale])
+    tables = tuple(t if isinstance(t, Table) else TABLES[t] for t in grid.resolved_tables())
+    cells = tuple(
+        builder.cell(table, row, column, *seeds)
+        for table in tables
+        for row in table.rows
+        if row.variant
+        for column in table.columns
+        for seeds in builder.seeds(column)
+    )
+    return Expansion(tables, cells)
+
+
+@dataclass
+class Builder:
+    """Makes each step once; equal arguments give the very same object, and so one digest."""
+
+    grid: Any
+    scale: Scale
+    made: dict[tuple[Any, ...], Step] = field(default_factory=dict)
+
+    def once(self, key: tuple[Any, ...], make: Any) -> Step:
+        """The step for `key`, made the first time it is asked for."""
+        if key not in self.made:
+            self.made[key] = make()
+        return self.made[key]
+
+    @cached_property
+    def sources(self) -> Sources:
+        return Sources(self.grid, self.scale)
+
+    @property
+    def precision(self) -> str:
+        chosen = self.grid.precision
+        return self.scale.precision if chosen in (None, "auto") else chosen
+
+    def seeds(self, column: Column) -> Iterator[tuple[int, int]]:
+        """Pairs of seeds; what is not finetuned has one finetuning seed only."""
+        finetune = self.grid.seeds.finetune
+        if TASKS[column.task].group == "language":
+            finetune = finetune[:1]
+        return product(self.grid.seeds.pretrain, finetune)
+
+    # --- text
+
+    def tokenizer(self, variant: Variant) -> Step:
+        """The vocabulary that a variant is pretrained with."""
+        corpus, wanted = self.sources.corpus(variant), self.grid.data.vocabulary
+        kind = wanted.kind or ("train" if self.scale.vocabulary else variant.vocabulary)
+        size = wanted.size or self.scale.vocabulary or 30_522
+        if kind == "train":
+            spec, inputs, how = Vocabulary("train", size), {"corpus": corpus}, {}
+        else:
+            files, paths = self.sources.vocabulary_files(kind)
+            hub = "" if paths else (wanted.hub or f"{kind}-large{'-uncased' * (kind == 'bert')}")
+            spec = Vocabulary("hub" if hub else kind, files=files, hub=hub)
+            inputs, how = {}, {"paths": paths}
+        key = ("tokenizer", kind, size, *sorted(step.digest for step in inputs.values()))
+        return self.once(key, lambda: Step("tokenizer", kind, spec, inputs, how))
+
+    def tokens(self, variant: Variant) -> Step:
+        """The variant's corpus as ids."""
+        inputs = {"corpus": self.sources.corpus(variant), "tokenizer": self.tokenizer(variant)}
+        key = ("tokens", *(step.digest for step in inputs.values()))
+        return self.once(key, lambda: Step("tokens", inputs["corpus"].name, Tokens(), inputs))
+
+    # --- models
+
+    def pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
+        """The variant's pretraining; `changes` are overrides of its recipe's settings."""
+        key = ("pretrain", variant, *sorted(changes.items()), seed)
+        return self.once(key, lambda: self._pretrain(variant, changes, seed))
+
+    def _pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
+        grid, scale = self.grid, self.scale
+        tokenizer = self.tokenizer(variant)
+        rows = VOCABULARIES[variant.vocabulary]
+        if tokenizer.spec.kind == "train":
+            rows = -(-tokenizer.spec.size // 128) * 128
+        settings = pretraining_settings(variant, scale, grid.recipe)
+        count = steps(variant, scale, grid.recipe, grid.match, rows)
+        share = count / settings.steps
+        body = architecture(variant, scale, grid.recipe)
+        settings = replace(
+            settings,
+            steps=count,
+            warmup_steps=max(1, round(settings.warmup_steps * share)),
+            decay_steps=round(settings.decay_steps * share),
+        )
+        settings = _changed(settings, changes, "pretrain")
+        spec = Pretrain(
+            objective=at_positions(variant.objective, body.positions),
+            layers=body.layers,
+            hidden=body.hidden,
+            heads=body.heads,
+            positions=body.positions,
+            optimisation=Optimisation(
+                **{f.name: getattr(settings, f.name) for f in fields(Optimisation)}
+            ),
+            batch=settings.batch,
+            length=settings.length,
+            vocabulary=rows,
+            inner=body.inner,
+            activation=body.activation,
+            dropout=settings.dropout,
+            attention_dropout=settings.attention_dropout,
+            precision=self.precision,
+            seed=seed,
+        )
+        inputs = {"tokens": self.tokens(variant), "tokenizer": tokenizer}
+        return Step("pretrain", slug(f"{variant.name}-{scale.name}-s{seed}"), spec, inputs)
+
+    # --- cells
+
+    def cell(
+        self, table: Table, row: Row, column: Column, pretrain_seed: int, finetune_seed: int
+    ) -> Cell:
+        """The steps of one cell: one trial, or one for each point of a sweep."""
+        variant, changes, tuning = split_overrides(row, VARIANTS[str(row.variant)])
+        pretrained = self.pretrain(variant, changes, pretrain_seed)
+        task = TASKS[column.task]
+        arguments = (table, row, column, variant, pretrained, task)
+        if task.group == "language":
+            trials = (self._zero_shot(*arguments),)
+        else:
+            trials = tuple(
+                self._finetune(*arguments, dict(tuning) | point, finetune_seed)
+                for point in points(self.grid.sweep)
+            )
+        return Cell(table.id, row.id, column.id, pretrain_seed, finetune_seed, pretrained, trials)
+
+    def _finetune(
+        self,
+        table: Table,
+        row: Row,
+        column: Column,
+        variant: Variant,
+        pretrained: Step,
+        task: Task,
+        changes: Mapping[str, Any],
+        seed: int,
+    ) -> Trial:
+        style = row.style or STYLES.get(task.group, task.styles[0])
+        mode, pattern, options, changes = _asked(row, column, task, style, changes)
+        settings = finetuning(task.name, self.scale, self.grid.recipe)
+        settings = _changed(settings, {**self.grid.finetune, **changes}, "finetune")
+        select_on = "dev" if self.grid.sweep and table.split != "dev" else ""
+        body = pretrained.spec
+        spec = Finetune(
+            task=task.name,
+            style=style,
+            objective=body.objective,
+            split=table.split,
+            select_on=select_on,
+            pattern=pattern,
+            mode=mode,
+            options=options,
+            precision=self.precision,
+            seed=seed,
+            rows=self.scale.rows or 10_000,
+            size=(body.layers, body.hidden, body.vocabulary),
+            **{f.name: getattr(settings, f.name) for f in fields(Finetuning)},
+        )
+        dataset = self.sources.dataset(task)
+        inputs = {
+            "pretrain": pretrained,
+            "tokenizer": pretrained.inputs["tokenizer"],
+            "dataset": dataset,
+        }
+        about = "-".join(filter(None, (task.name, mode, *map(str, options.values()))))
+        name = slug(f"{variant.name}-{about}-{style}-s{body.seed}.{seed}")
+        made = Step("finetune", name, spec, inputs)
+        predicted = self.once(("finetune", made.digest), lambda: made)
+        how = How(ASKED.get(style, style), False, pattern, mode, options=options)
+        score = self._score(task, column, how, table.split, predicted, dataset)
+        selection = score
+        if select_on:
+            selection = self._score(
+                task, column, how, select_on, predicted, dataset, "predictions.select.parquet"
+            )
+        return Trial(changes, predicted, score, selection)
+
+    def _zero_shot(
+        self,
+        table: Table,
+        row: Row,
+        column: Column,
+        variant: Variant,
+        pretrained: Step,
+        task: Task,
+    ) -> Trial:
+        mode, _, options, _ = _asked(row, column, task, "lm", {})
+        spec = ZeroShot(
+            task=task.name,
+            objective=pretrained.spec.objective,
+            split=table.split,
+            mode=mode,
+            options=options,
+            window=self.scale.window,
+            stride=self.scale.window // 2,
+        )
+        dataset = self.sources.dataset(task, variant)
+        inputs = {
+            "pretrain": pretrained,
+            "tokenizer": pretrained.inputs["tokenizer"],
+            "dataset": dataset,
+        }
+        name = slug(f"{variant.name}-{task.name}-{mode}-s{pretrained.spec.seed}")
+        made = Step("zeroshot", name, spec, inputs)
+        predicted = self.once(("zeroshot", made.digest), lambda: made)
+        how = How("lm", False, 0, mode, options=options)
+        return Trial({}, predicted, self._score(task, column, how, table.split, predicted, dataset))
+
+    def _score(
+        self,
+        task: Task,
+        column: Column,
+        how: How,
+        split: str,
+        predicted: Step,
+        dataset: Step,
+        file: str = "predictions.parquet",
+    ) -> Step:
+        known = {metric.name: metric for metric in task.metrics}
+        for name in column.metrics:
+            if name not in known:
+                raise UserError(f"{task.name} has no metric {name!r}, only {', '.join(known)}")
+        spec = Score(
+            task=task.name,
+            split=split,
+            metrics=column.metrics,
+            signatures=tuple(signature(task, how, known[name]) for name in column.metrics),
+            predictions=file,
+            style=how.style,
+            pattern=how.pattern,
+            mode=how.mode,
+            options=how.options,
+            context=f"recipe:{self.grid.recipe}|scale:{self.scale.name}|select:last",
+        )
+        inputs = {"predictions": predicted, "dataset": dataset}
+        made = Step("score", predicted.name, spec, inputs)
+        return self.once(("score", made.digest), lambda: made)
+
+
+def at_positions(objective: Any, positions: int) -> Any:
+    """The objective for a model of so many positions: full sentinels write at the row after."""
+    if hasattr(objective, "parts"):
+        parts = tuple((weight, at_positions(part, positions)) for weight, part in objective.parts)
+        return replace(objective, parts=parts)
+    full = getattr(objective, "sentinels", "") == "full"
+    return replace(objective, positions=positions) if full else objective
+
+
+def points(sweep: Any) -> Sequence[Mapping[str, Any]]:
+    """Every combination of a sweep's values, the first of each first; one empty one without."""
+    if not sweep or not sweep.parameters:
+        return ({},)
+    names = list(sweep.parameters)
+    chosen = [dict(zip(names, values)) for values in product(*sweep.parameters.values())]
+    return chosen[:1] if sweep.select == "fixed" else chosen
+
+
+def split_overrides(
+    row: Row, variant: Variant
+) -> tuple[Variant, Mapping[str, Any], Mapping[str, Any]]:
+    """A row's `set:` by what it changes: the variant, its pretraining, or its finetuning.
+
+    `objective.x` and `variant.x` change the variant, `pretrain.x` a pretraining setting; `mode`,
+    `pattern`, `options.x` and finetuning settings go to the finetuning.
+    """
+    changes: dict[str, Any] = {}
+    tuning: dict[str, Any] = {}
+    for name, value in row.set.items():
+        scope, dot, key = name.partition(".")
+        if scope == "objective" and dot:
+            variant = replace(variant, objective=_changed(variant.objective, {key: value}, scope))
+        elif scope == "variant" and dot:
+            variant = _changed(variant, {key: value}, scope)
+        elif scope == "pretrain" and dot:
+            changes[key] = value
+        else:
+            tuning[name.removeprefix("finetune.")] = value
+    return variant, changes, tuning
+
+
+def _changed(settings: Any, changes: Mapping[str, Any], scope: str) -> Any:
+    """`settings` with fields replaced; an unknown name is the user's error."""
+    known = [each.name for each in fields(settings)]
+    for name in changes:
+        if name not in known:
+            raise UserError(f"{scope} has no setting {name!r}: choose from {', '.join(known)}")
+    return replace(settings, **changes)
+
+
+def _asked(
+    row: Row, column: Column, task: Task, style: str, changes: Mapping[str, Any]
+) -> tuple[str, int, dict[str, Any], dict[str, Any]]:
+    """How the cell's task is asked, and what of the changes is left for finetuning settings."""
+    left = dict(changes)
+    options = dict(column.options)
+    options |= {
+        k.removeprefix("options."): left.pop(k) for k in [*left] if k.startswith("options.")
+    }
+    mode = left.pop("mode", row.set.get("mode", options.pop("mode", "")))
+    pattern = left.pop("pattern", options.pop("pattern", 0))
+    if not mode and task.name == "wsc":
+        mode = "classify" if style == "classifier" else "rank"
+    return mode, pattern, options, left
