@@ -169,3 +169,24 @@ def padded(batch: Batch, width: int = 0, targets: int = 0, pad: int = 0) -> Batc
         grids = (batch.tokens_BT, batch.position_BT, batch.inner_BT, batch.document_BT)
         batch = Batch(*grids, batch.branch_BT, *scored)
     return batch
+
+
+def part(batch: Batch, begin: int, stop: int) -> Batch:
+    """Rows `begin` to `stop` (or the last row) as a batch of their own, of the same width.
+
+    Entries of weight 0 stay behind. The loss of a batch is the mean of its parts' losses weighted
+    by their sums of weights, so a batch can go through a model in parts.
+    """
+    stop = min(stop, batch.rows)
+    low, high = begin * batch.width, stop * batch.width
+    mine = (batch.index_M >= low) & (batch.index_M < high) & (batch.weight_M > 0)
+    return Batch(
+        batch.tokens_BT[begin:stop],
+        batch.position_BT[begin:stop],
+        batch.inner_BT[begin:stop],
+        batch.document_BT[begin:stop],
+        batch.branch_BT[begin:stop],
+        batch.index_M[mine] - low,
+        batch.target_M[mine],
+        batch.weight_M[mine],
+    )

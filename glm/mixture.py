@@ -1,0 +1,78 @@
+"""Several objectives in one batch, drawn by weight: GLM-Doc, GLM-Sent and the like.
+
+Shapes: B rows, N raw tokens, P parts of a mixture.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from glm.draws import Draws, draws
+from glm.example import Batch
+from glm.special import Special
+
+_PART = 48  # the purpose of this module's draws; the parts use those below
+
+
+class Objective(Protocol):
+    """What makes a batch of rows: by a generator, or by keys, one per row."""
+
+    def __call__(
+        self, text_BN: np.ndarray, rng: np.random.Generator, special: Special
+    ) -> Batch: ...
+
+    def build(self, text_BN: np.ndarray, keys: Draws, special: Special) -> Batch: ...
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Several objectives with weights: (weight, objective), ... GLM-Doc and GLM-Sent are these.
+
+    Drawn for every row, or once for the whole batch as in the original (`per="batch"`).
+    """
+
+    parts: tuple[tuple[float, Objective], ...]
+    per: str = "sequence"  # or "batch"
+
+    def __call__(self, text_BN: np.ndarray, rng: np.random.Generator, special: Special) -> Batch:
+        """Rows of token ids to a batch; takes 1 + B numbers from `rng`."""
+        return self.build(text_BN, draws(rng, len(text_BN)), special)
+
+    def build(self, text_BN: np.ndarray, keys: Draws, special: Special) -> Batch:
+        """The same from given keys, one per row."""
+        edges = np.cumsum([weight for weight, _ in self.parts])
+        if self.per == "batch":
+            one = np.searchsorted(edges[:-1], keys.shared(_PART) * edges[-1], side="right")
+            return self.parts[one][1].build(text_BN, keys, special)
+        drawn = keys.uniform(_PART, 1)[:, 0] * edges[-1]
+        part = np.searchsorted(edges[:-1], drawn, side="right")
+        rows_P = [np.flatnonzero(part == p) for p in range(len(self.parts))]
+        batches = [
+            objective.build(np.asarray(text_BN)[rows], keys.take(rows), special)
+            for rows, (_, objective) in zip(rows_P, self.parts, strict=True)
+            if len(rows)
+        ]
+        return merge(batches, [rows for rows in rows_P if len(rows)], special.pad)
+
+
+def merge(batches: Sequence[Batch], rows: Sequence[np.ndarray], pad: int = 0) -> Batch:
+    """One batch whose rows `rows[i]` are those of `batches[i]`."""
+    if len(batches) == 1:
+        return batches[0]
+    shape = (sum(map(len, rows)), max(batch.width for batch in batches))
+    names = ("tokens_BT", "position_BT", "inner_BT", "document_BT", "branch_BT")
+    fill = {"tokens_BT": pad, "document_BT": -1}
+    merged = {name: np.full(shape, fill.get(name, 0), np.int32) for name in names}
+    index = []
+    for batch, to in zip(batches, rows, strict=True):
+        for name in names:
+            merged[name][to, : batch.width] = getattr(batch, name)
+        row, column = np.divmod(batch.index_M, batch.width)
+        index.append(to[row] * shape[1] + column)
+    flat = np.concatenate(index)
+    order = np.argsort(flat)
+    target = np.concatenate([batch.target_M for batch in batches])[order]
+    weight = np.concatenate([batch.weight_M for batch in batches])[order]
+    return Batch(**merged, index_M=flat[order], target_M=target, weight_M=weight)
