@@ -50,9 +50,10 @@ class Cloze:
     logit; otherwise a candidate scores the `reduce` ("sum" or "mean") of the log-probabilities of
     its tokens and of the end token.
 
-    A lone candidate asks "would the model write just this?": the answer's `choice` is 0 if every
-    token of the candidate and the end token is the model's first choice given the ones before, and
-    otherwise 1, "none of the candidates" (which `gold` may hold as well). WSC's mode `generate`.
+    With `loss="generate"` there is one candidate, and the question is whether the model would write
+    just that: the answer's `choice` is 0 if every token of the candidate and the end token is the
+    model's first choice given the ones before, otherwise 1, "something else" (WSC's mode `generate`
+    has gold 1 for a False row).
     """
 
     id: str
@@ -86,7 +87,7 @@ class Classify:
 
 @dataclass(frozen=True)
 class Generate:
-    """Blanks to be written out, left to right: summaries and questions (one blank), infilling (many).
+    """Blanks to be written out, left to right: a summary or question (one), infilling (many).
 
     `targets` has one text per blank (empty when unlabelled). `template` is the document with one
     "{}" per blank when the answer is the completed document; empty when it is the blank's text.
@@ -138,7 +139,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Metric:
-    """A number with a signature: `compute` returns None where it cannot be computed, never 0."""
+    """A number with a signature.
+
+    Where it cannot be computed, `compute` returns None or raises `Absent` with the reason.
+    """
 
     name: str
     compute: Callable[[Sequence[Answer]], float | None]  # in 0..1 unless `unit` says otherwise
@@ -193,9 +197,7 @@ class Task:
     ask: Callable[[Row, How], list[Question]]
     metrics: tuple[Metric, ...]  # in the order the paper prints them
     styles: tuple[str, ...] = ("cloze", "classifier")
-    check: Callable[[Row], str | None] = lambda row: (
-        None
-    )  # the row's fault in one sentence, or None
+    check: Callable[[Row], str | None] = lambda row: None  # a row's fault as a sentence
     options: Mapping[str, Any] = field(default_factory=dict)  # task-specific constants
     patterns: int = 1  # How.pattern is below this
     names: Names = field(default_factory=lambda: OFFICIAL_NAMES)
@@ -204,12 +206,8 @@ class Task:
     label: str = "label"  # the field that train and dev rows must have; empty: none
     hub: OnHub | None = None
     counts: Mapping[str, int] = field(default_factory=dict)  # rows of the official splits
-    profiles: Mapping[str, tuple[Metric, ...]] = field(
-        default_factory=dict
-    )  # other ways to measure
-    guess: Callable[[Question], int] | None = (
-        None  # the floor's answer; None: the best constant one
-    )
+    profiles: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)  # other metrics
+    guess: Callable[[Question], int] | None = None  # the floor's choice; None: a constant one
     notes: Callable[[How], str] = lambda how: ""  # what else changes scores, for the signature
 
 

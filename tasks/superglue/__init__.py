@@ -1,0 +1,1 @@
+"""SuperGLUE: eight tasks of language understanding, one small file each."""

@@ -1,0 +1,85 @@
+"""WiC: does a word have the same sense in two sentences?
+
+{"word": "place", "sentence1": "Do you want to come over to my place later?", "start1": 31,
+ "end1": 36, "sentence2": "A political system with no place for the less prominent groups.",
+ "start2": 27, "end2": 32, "label": false, "idx": 0}
+
+"Do you want to come over to my place later?" / "A political system with no place for the less
+prominent groups." Similar sense of "place"? [MASK].          No | Yes
+"""
+
+from tasks.faults import kept, label, shape, texts
+from tasks.metrics import ACCURACY
+from tasks.spec import Cloze, How, Question, Row, Task, Text
+from tasks.superglue.wording import (
+    BLANK,
+    cut,
+    gold,
+    hub_rows,
+    on_hub,
+    pair,
+    require_pattern,
+    write,
+)
+
+LABELS = (False, True)
+FIELDS = ("word", "sentence1", "sentence2", "start1", "end1", "start2", "end2")
+VERBALIZERS = (("No", "Yes"), ("No", "Yes"), ("2", "b"))
+
+
+def ask(row: Row, how: How) -> list[Question]:
+    """One question; patterns 0 to 2. A classifier's question marks the word in both sentences."""
+    require_pattern("WiC", how, WIC.patterns)
+    if how.style == "classifier":
+        return [_classified(row)]
+    text = _patterns(row["word"], row["sentence1"], row["sentence2"])[how.pattern]
+    words = VERBALIZERS[how.pattern]
+    return [Cloze(row["id"], text, words, gold(row, LABELS), verbalizer=True)]
+
+
+def _patterns(w: str, s1: str, s2: str) -> tuple[Text, ...]:
+    same = " have the same meaning in both sentences?"
+    return (
+        write('"', cut(s1), '" / "', cut(s2), f'" Similar sense of "{w}"?', BLANK, "."),
+        write(cut(s1), " ", cut(s2), f" Does {w}{same}", BLANK),
+        write(f'{w} . Sense (1) (a) "', cut(s1), '" (', BLANK, ') "', cut(s2), '"'),
+    )
+
+
+def _classified(row: Row) -> Question:
+    before = f"{row['word']}: "
+    shift = len(before) + len(row["sentence1"])  # where sentence 2 begins in the joined text
+    marks = (
+        (0, len(before) + row["start1"], len(before) + row["end1"]),
+        (0, shift + row["start2"], shift + row["end2"]),
+    )
+    a, b = write(before, cut(row["sentence1"])), write(cut(row["sentence2"]), side="b")
+    return pair(row, a, b, LABELS, marks=marks)
+
+
+def check(row: Row) -> str | None:
+    """The row's fault, or None; the spans must lie in their sentences and hold a word."""
+    fault = texts(row, "word", "sentence1", "sentence2")
+    fault = fault or shape(row, start1=int, end1=int, start2=int, end2=int)
+    if fault:
+        return fault
+    for n in "12":
+        sentence, start, end = row[f"sentence{n}"], row[f"start{n}"], row[f"end{n}"]
+        if not 0 <= start < end <= len(sentence) or not sentence[start:end].strip():
+            return f"span is not in its text: {start}..{end} of sentence{n}"
+    return label(row, LABELS)
+
+
+WIC = Task(
+    "wic",
+    "WiC",
+    group="superglue",
+    folder="superglue/WiC",
+    ask=ask,
+    metrics=(ACCURACY,),
+    check=check,
+    patterns=3,
+    rows=lambda record: [kept(record, *FIELDS, "label")],
+    hub=on_hub("wic", hub_rows(LABELS, *FIELDS)),
+    counts={"train": 5428, "dev": 638, "test": 1400},
+)
