@@ -65,7 +65,11 @@ def lines(task: Task, split: str, where: Address) -> Iterator[Line]:
         except (OSError, ValueError, DatasetNotFoundError, DatasetsError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UserError(_how_to_get(task, split, where, reason)) from None
-    return (Line(number, row, sample=str(row)[:100]) for number, row in enumerate(table, start=1))
+    return (
+        # a data set without ids of its own has its rows' numbers
+        Line(number, {"id": str(number)} | row, sample=str(row)[:100])
+        for number, row in enumerate(table, start=1)
+    )
 
 
 def _how_to_get(task: Task, split: str, where: Address, reason: str) -> str:

@@ -19,7 +19,7 @@ from tasks.spec import Answer, Metric
 BETA = 1.2
 
 
-def rouge_l(name: str = "rougeL", repair: str = "ptb-lower") -> Metric:
+def rouge_l(name: str = "rgl", repair: str = "ptb-lower") -> Metric:
     """ROUGE-L as the COCO caption tools define it."""
     return Metric(
         name=name,
@@ -28,7 +28,7 @@ def rouge_l(name: str = "rougeL", repair: str = "ptb-lower") -> Metric:
     )
 
 
-def meteor(name: str = "meteor", repair: str = "ptb-lower") -> Metric:
+def meteor(name: str = "mtr", repair: str = "ptb-lower") -> Metric:
     """METEOR 1.5, English, through `pycocoevalcap`; needs Java."""
     try:
         tool = version("pycocoevalcap")

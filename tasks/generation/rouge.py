@@ -20,7 +20,7 @@ from tasks.errors import Absent
 from tasks.generation.text_repair import REPAIRS, sentences
 from tasks.spec import Answer, Metric
 
-TYPES = {"rouge1": "rouge1", "rouge2": "rouge2", "rougeL": "rougeLsum"}
+TYPES = {"rg1": "rouge1", "rg2": "rouge2", "rgl": "rougeLsum"}
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,20 @@ UNILM = Cleaning(repair="cnndm", repeated=0.7)
 REFERENCE = Cleaning(repair="cnndm", repeated=0.7, shortest=5, swap=True)
 
 
-def rouge(kind: str, cleaning: Cleaning = PLAIN, name: str = "") -> Metric:
-    """The metric ("rouge1", "rouge2" or "rougeL"): mean F1 over answers, best reference each."""
-    split = "|split:lines-or-rule" if kind == "rougeL" else ""
+def rouge(kind: str, cleaning: Cleaning = PLAIN) -> Metric:
+    """The metric ("rg1", "rg2" or "rgl"): mean F1 over answers, best reference each."""
+    split = "|split:lines-or-rule" if kind == "rgl" else ""
     return Metric(
-        name=name or kind,
+        name=kind,
         compute=partial(mean_f1, kind=kind, cleaning=cleaning),
         signature=f"{TYPES[kind]}|f1|stem:yes{split}|{cleaning.signature}"
         f"|version:rouge-score-{version('rouge-score')}",
     )
 
 
-def rouges(cleaning: Cleaning = PLAIN, suffix: str = "") -> tuple[Metric, ...]:
-    """ROUGE-1, -2 and -L with one cleaning; `suffix` tells their names from another profile's."""
-    return tuple(rouge(kind, cleaning, kind + suffix) for kind in TYPES)
+def rouges(cleaning: Cleaning = PLAIN) -> tuple[Metric, ...]:
+    """ROUGE-1, -2 and -L with one cleaning."""
+    return tuple(rouge(kind, cleaning) for kind in TYPES)
 
 
 def mean_f1(answers: Sequence[Answer], *, kind: str, cleaning: Cleaning = PLAIN) -> float | None:
@@ -151,3 +151,7 @@ class _Stemmed:
             if word not in stems:
                 stems[word] = self._stem(word) if len(word) > 3 else word
         return [stems[word] for word in words]
+
+
+# The ways to measure beside a task's own: see the module's docstring.
+PROFILES = {"unilm": rouges(UNILM), "reference": rouges(REFERENCE)}
