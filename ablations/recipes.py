@@ -1,12 +1,12 @@
-"""Hyperparameters by name: `paper` as the paper has them, `reference` as the authors' code has them.
+"""Hyperparameters by name: `paper` as the paper has them, `reference` as the authors' code does.
 
-Where the two agree the values are equal; where they conflict both stand here, and a cell's signature
-names the recipe that ran. Each group of values says where it comes from: "confirmed" was seen in a
+Where the two agree the values are equal; where they conflict both stand here, and a cell's
+signature names the recipe that ran. Each group of values says where it comes from: "confirmed" was seen in a
 source that quotes the paper or in the authors' repository, "recalled" was not.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Finetuning:
     max_length: int = 256  # positions of Part A at most
     label_smoothing: float = 0.0
     target_length: int = 0
-    decoding: Decoding = Decoding()
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 def _superglue(epochs: Mapping[str, int], warmup: float, floor: float) -> dict[str, Finetuning]:
@@ -124,7 +124,8 @@ _GENERATION = {
 
 PAPER_FINETUNING: Mapping[str, Finetuning] = {  # epochs, warm-up: recalled
     **_superglue(
-        {"copa": 20, "wsc": 20, "cb": 20, "rte": 20, "wic": 10, "boolq": 10, "multirc": 10, "record": 5},
+        {"copa": 20, "wsc": 20, "cb": 20, "rte": 20}
+        | {"wic": 10, "boolq": 10, "multirc": 10, "record": 5},
         warmup=0.06,
         floor=0.0,
     ),
@@ -134,7 +135,8 @@ PAPER_FINETUNING: Mapping[str, Finetuning] = {  # epochs, warm-up: recalled
 }  # fmt: skip
 REFERENCE_FINETUNING: Mapping[str, Finetuning] = {  # confirmed in the authors' repository
     **_superglue(
-        {"copa": 50, "wsc": 50, "cb": 50, "rte": 50, "wic": 30, "boolq": 20, "multirc": 15, "record": 5},
+        {"copa": 50, "wsc": 50, "cb": 50, "rte": 50}
+        | {"wic": 30, "boolq": 20, "multirc": 15, "record": 5},
         warmup=0.1,
         floor=0.1,
     ),

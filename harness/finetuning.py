@@ -173,6 +173,7 @@ def _pieces(
     """Every epoch is a permutation of its own; what an item draws depends on seed and step only."""
     per_epoch = math.ceil(len(items) / spec.batch)
     micro = work.machine.micro_batch or spec.batch
+    work.log("micro_batch", rows=micro)
 
     def piece(group: Sequence[Item], share: float, step: int, at: int) -> loop.Piece:
         rng = np.random.Generator(np.random.Philox(key=[spec.seed, step * spec.batch + at]))

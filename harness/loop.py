@@ -87,6 +87,7 @@ def train(
     head: nn.Module | None = None,
     precision: str = "fp32",
     lead: bool = True,
+    across: Callable[[Tensor], Tensor] = lambda loss: loss,
 ) -> dict[str, float]:
     """Train `network` in place, going on from the checkpoint in `work.folder` if there is one.
 
@@ -95,6 +96,7 @@ def train(
         pieces: the losses of a step; their order and shares are part of the result's bits.
         model, head: what a checkpoint keeps.
         lead: whether this process writes checkpoints and logs (rank 0 of a data-parallel run).
+        across: the mean of a loss over the processes of a data-parallel run.
 
     Returns:
         The ledger: the pieces' amounts summed over the whole run, "steps" and "seconds".
@@ -124,7 +126,7 @@ def train(
         # One step: the losses of its pieces, one clipped update, one line of the curve.
         torch.manual_seed(fold(seed, step))
         batch = pieces(step)
-        total = _backward(network, batch, device, precision)
+        total = across(_backward(network, batch, device, precision))
         norm = optim.clip(trained, optimisation.clip)
         now = rate(optimisation, step)
         watch.see(step, total, norm, now, batch)

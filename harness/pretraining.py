@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ablations.scale import amounts
 from glm import checkpoints, tokens
 from glm.batch import TokenStream, batch_at, split
 from glm.example import Batch
@@ -18,6 +19,8 @@ from glm.special import Special, with_sentinels
 from harness import loop
 from harness.step import Work
 from harness.steps.pretrain import Pretrain
+
+AMOUNTS = ("corpus_tokens", "positions", "targets", "flops")
 
 
 class Loss(nn.Module):
@@ -46,7 +49,7 @@ def run(
     bare = Loss(model, special.size)
     network = wrap(bare)
     if device.type == "cuda" and work.how.get("compile", True):
-        network = torch.compile(network, dynamic=False)
+        network = torch.compile(network)
 
     def batch(step: int) -> Batch:
         return batch_at(
@@ -74,10 +77,14 @@ def run(
             model=model,
             precision=spec.precision,
             lead=rank == 0,
+            across=lambda loss: _over_processes(loss, world) / world,
         )
     finally:
         if isinstance(source, loop.Ahead):
             source.close()
+    for name in AMOUNTS:
+        amount = torch.tensor(ledger[name], dtype=torch.float64, device=device)
+        ledger[name] = float(_over_processes(amount, world))
     if rank == 0:
         _write(work, model, ledger, device)
 
@@ -119,11 +126,12 @@ def _pieces(
     world: int,
 ) -> Callable[[int], Sequence[loop.Piece]]:
     """A step's batch in micro-batches; each counts for its share of the global targets."""
-    rows = work.machine.micro_batch or spec.batch
+    rows = work.machine.micro_batch or rows_that_fit(spec, shape, device, spec.batch // world)
+    work.log("micro_batch", rows=rows)
 
     def piece(micro: Batch, total: float, step: int) -> loop.Piece:
         moved = tensors(micro, device)
-        amounts = {
+        counted = {
             "corpus_tokens": float(micro.rows * spec.length),
             "positions": float(micro.positions),
             "targets": float(micro.targets),
@@ -138,23 +146,38 @@ def _pieces(
         }
         share = float(micro.weight_M.sum()) / total
         # Data-parallel gradients are averaged over processes: a share is of the global batch.
-        return loop.Piece(lambda: network(moved), share * world, amounts, [f"step {step}"])
+        return loop.Piece(lambda: network(moved), share * world, counted, [f"step {step}"])
 
     def pieces(step: int) -> list[loop.Piece]:
         whole = batch(step)
-        total = _over_processes(float(whole.weight_M.sum()), world, device)
+        weight = torch.tensor(float(whole.weight_M.sum()), dtype=torch.float64, device=device)
+        total = float(_over_processes(weight, world)) if world > 1 else float(weight)
         return [piece(micro, total, step) for micro in split(whole, rows)]
 
     return pieces
 
 
-def _over_processes(value: float, world: int, device: torch.device) -> float:
+def rows_that_fit(spec: Pretrain, shape: Shape, device: torch.device, batch: int) -> int:
+    """Rows of one forward pass: all of `batch` on a CPU, what memory holds on a GPU.
+
+    A layer keeps about 34 numbers per position and hidden unit for its backward pass, and a target
+    a row of logits in three copies (bf16, and fp32 for the loss). A third of the memory stays free.
+    """
+    if device.type != "cuda":
+        return batch
+    free, _ = torch.cuda.mem_get_info(device)
+    each = amounts(spec.objective, spec.length)
+    size = 2 if spec.precision == "bf16" else 4
+    body = 34 * shape.layers * shape.hidden * size * each.squares**0.5
+    head = each.targets * shape.vocabulary * 10
+    return max(1, min(batch, int(free * 2 / 3 / (body + head))))
+
+
+def _over_processes(value: Tensor, world: int) -> Tensor:
     """The sum of `value` over all processes of a data-parallel run."""
-    if world == 1:
-        return value
-    total = torch.tensor(value, dtype=torch.float64, device=device)
-    torch.distributed.all_reduce(total)
-    return float(total)
+    if world > 1:
+        torch.distributed.all_reduce(value)
+    return value
 
 
 def _write(work: Work, model: Transformer, ledger: dict[str, float], device: torch.device) -> None:

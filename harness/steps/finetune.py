@@ -40,7 +40,7 @@ class Finetune:
     max_length: int = 256
     target_length: int = 0
     label_smoothing: float = 0.0
-    decoding: Decoding = Decoding()
+    decoding: Decoding = field(default_factory=Decoding)
     precision: str = "bf16"
     seed: int = 0
     rows: int = 0  # training rows that the estimate reckons with

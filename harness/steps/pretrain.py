@@ -47,7 +47,7 @@ class Pretrain:
         return self.positions if getattr(self.objective, "sentinels", "") else 0
 
     def cost(self) -> Cost:
-        """FLOPs from the objective's average amounts; the weights, and twice as much while running."""
+        """FLOPs from the objective's average amounts, and the bytes of the weights."""
         from ablations.scale import amounts
 
         each = amounts(self.objective, self.length)
