@@ -139,7 +139,14 @@ def averaged(
     states: Counter[str] = Counter()
     if len(runs) < wanted:
         states["incomplete"] = wanted - len(runs)
-    return Entry("avg", runs, spread(runs), wanted, states, "no seed has all tasks")
+    return Entry(
+        "avg",
+        runs,
+        spread(runs),
+        wanted,
+        states,
+        "a seed without all of its tasks does not enter the average",
+    )
 
 
 def floored(metric: str, record: Record | None) -> Entry:

@@ -5,15 +5,14 @@ so that nothing in them is markup, a macro or a spreadsheet formula.
 """
 
 import csv as csv_module
-import html as html_module
 import io
-import re
 from collections.abc import Callable
 
-from results import wording
+from results import escapes, wording
 from results.cells import Entry
+from results.escapes import clean
 from results.tables import Line, Table
-from results.wording import clean, footnotes, header, heading, legend, pieces
+from results.wording import footnotes, header, heading, legend, pieces
 
 CSV_HEADER = (
     *("table", "row", "label", "group", "column", "metric", "kind", "mean", "sd", "units", "low"),
@@ -21,54 +20,33 @@ CSV_HEADER = (
     *("paper_recalled", "difference", "difference_low", "difference_high", "p", "better", "mark"),
     *("unit", "examples", "signature"),
 )
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "—": "---",
-    "–": "--",
-    "±": r"$\pm$",
-    "≈": r"$\approx$",
-    "×": r"$\times$",
-    "ʳ": r"$^{r}$",
-    "△": r"$^{+}$",
-    "▲": r"$^{++}$",
-    "▽": r"$^{-}$",
-    "▼": r"$^{--}$",
-    "†": r"\dag{}",
-}
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
 
 
 def markdown(table: Table) -> str:
     """GitHub-flavoured Markdown; a cell's lines are separated by <br>."""
     notes = footnotes(table)
     heads = ["System", "Seeds"]
-    heads += [" ".join(filter(None, map(_md, header(column)))) for column in table.columns]
+    heads += [
+        " ".join(filter(None, map(escapes.markdown, header(column)))) for column in table.columns
+    ]
     rows = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for line, group in _grouped(table):
         if group:
-            rows.append(f"| **{_md(group)}** |" + " |" * (len(heads) - 1))
+            rows.append(f"| **{escapes.markdown(group)}** |" + " |" * (len(heads) - 1))
         cells = [
-            "<br>".join(_md(p.text, brackets=True) for p in pieces(line.cells[column.id], notes))
+            "<br>".join(
+                escapes.markdown(p.text, brackets=True)
+                for p in pieces(line.cells[column.id], notes)
+            )
             for column in table.columns
         ]
-        rows.append(f"| {' | '.join([_md(line.label), wording.seeds(line), *cells])} |")
-    said = [f"- {_md(text)}" for text in (*legend(table), *table.notes)]
-    said += [f"- [{index}] {_md(reason)}" for reason, index in notes.items()]
+        rows.append(
+            f"| {' | '.join([escapes.markdown(line.label), wording.seeds(line), *cells])} |"
+        )
+    said = [f"- {escapes.markdown(text)}" for text in (*legend(table), *table.notes)]
+    said += [f"- [{index}] {escapes.markdown(reason)}" for reason, index in notes.items()]
     below = "\n\n" + "\n".join(said) if said else ""
-    return f"### {_md(heading(table))}\n\n" + "\n".join(rows) + below + "\n"
+    return f"### {escapes.markdown(heading(table))}\n\n" + "\n".join(rows) + below + "\n"
 
 
 def csv(table: Table) -> str:
@@ -80,7 +58,9 @@ def csv(table: Table) -> str:
     for line in table.lines:
         for column in table.columns:
             for entry in line.cells[column.id]:
-                writer.writerow([_cell(value) for value in _record(table, line, column.id, entry)])
+                writer.writerow(
+                    [escapes.cell(value) for value in _record(table, line, column.id, entry)]
+                )
     return out.getvalue()
 
 
@@ -106,24 +86,33 @@ def latex(table: Table) -> str:
     notes = footnotes(table)
     wide = len(table.columns) + 2
     heads = ["System", "Seeds"]
-    heads += [_shortstack([_tex(part) for part in header(c) if part]) for c in table.columns]
+    heads += [
+        _shortstack([escapes.latex(part) for part in header(c) if part]) for c in table.columns
+    ]
     body = []
     for line, group in _grouped(table):
         if group:
-            body += [r"\midrule", rf"\multicolumn{{{wide}}}{{l}}{{\textit{{{_tex(group)}}}}} \\"]
+            body += [
+                r"\midrule",
+                rf"\multicolumn{{{wide}}}{{l}}{{\textit{{{escapes.latex(group)}}}}} \\",
+            ]
         cells = [
-            _shortstack([_tex(piece.text) for piece in pieces(line.cells[column.id], notes)])
+            _shortstack(
+                [escapes.latex(piece.text) for piece in pieces(line.cells[column.id], notes)]
+            )
             for column in table.columns
         ]
-        label = "{}" + _tex(line.label)  # a label that opens with [ or * must not be read by \\
-        body.append(" & ".join([label, _tex(wording.seeds(line)), *cells]) + r" \\")
+        label = "{}" + escapes.latex(
+            line.label
+        )  # a label that opens with [ or * must not be read by \\
+        body.append(" & ".join([label, escapes.latex(wording.seeds(line)), *cells]) + r" \\")
     if body and not body[0].startswith(r"\midrule"):
         body.insert(0, r"\midrule")
-    said = [_tex(text) for text in (*legend(table), *table.notes)]
-    said += [f"[{index}] {_tex(reason)}" for reason, index in notes.items()]
+    said = [escapes.latex(text) for text in (*legend(table), *table.notes)]
+    said += [f"[{index}] {escapes.latex(reason)}" for reason, index in notes.items()]
     lines = [
         *(r"\begin{table*}", r"\centering", r"\footnotesize"),
-        rf"\caption{{{_tex(table.title)}}}",
+        rf"\caption{{{escapes.latex(table.title)}}}",
         rf"\begin{{tabular}}{{ll{'c' * len(table.columns)}}}",
         *(r"\toprule", " & ".join(heads) + r" \\", *body, r"\bottomrule", r"\end{tabular}"),
         *(r"\par\smallskip\raggedright " + text for text in said),
@@ -137,17 +126,17 @@ def html(table: Table) -> str:
     notes = footnotes(table)
     heads = ["<th>System</th><th>Seeds</th>"]
     for column in table.columns:
-        label, metrics = map(_html, header(column))
+        label, metrics = map(escapes.html, header(column))
         heads.append(f"<th>{label}<small>{metrics}</small></th>")
     rows = []
     for line, group in _grouped(table):
         if group:
             rows.append(
-                f'<tr class="group"><td colspan="{len(heads) + 1}">{_html(group)}</td></tr>'
+                f'<tr class="group"><td colspan="{len(heads) + 1}">{escapes.html(group)}</td></tr>'
             )
         cells = [
             "".join(
-                f'<div class="{piece.kind}">{_html(piece.text)}</div>'
+                f'<div class="{piece.kind}">{escapes.html(piece.text)}</div>'
                 for piece in pieces(line.cells[column.id], notes)
             )
             for column in table.columns
@@ -155,15 +144,16 @@ def html(table: Table) -> str:
         marked = ' class="reference"' if line.id == table.reference else ""
         kind = line.kind.replace(" ", "-")
         rows.append(
-            f'<tr class="{kind}"><th{marked}>{_html(line.label)}</th>'
-            f"<td>{_html(wording.seeds(line))}</td>"
+            f'<tr class="{kind}"><th{marked}>{escapes.html(line.label)}</th>'
+            f"<td>{escapes.html(wording.seeds(line))}</td>"
             + "".join(f"<td>{cell}</td>" for cell in cells)
             + "</tr>"
         )
-    said = [f"<li>{_html(text)}</li>" for text in (*legend(table), *table.notes)]
-    said += [f"<li>[{index}] {_html(reason)}</li>" for reason, index in notes.items()]
+    said = [f"<li>{escapes.html(text)}</li>" for text in (*legend(table), *table.notes)]
+    said += [f"<li>[{index}] {escapes.html(reason)}</li>" for reason, index in notes.items()]
     return (
-        f'<figure id="{_html(table.id)}"><figcaption>{_html(heading(table))}</figcaption>\n'
+        f'<figure id="{escapes.html(table.id)}">'
+        f"<figcaption>{escapes.html(heading(table))}</figcaption>\n"
         f'<div class="scroll"><table>\n<thead><tr>{"".join(heads)}</tr></thead>\n<tbody>\n'
         + "\n".join(rows)
         + f'\n</tbody></table></div>\n<ul class="notes">{"".join(said)}</ul></figure>\n'
@@ -181,7 +171,7 @@ def terminal(table: Table) -> str:
         if group:
             breaks[len(rows)] = group
         rows += _terminal_rows(table, line, notes)
-    rows = [[_clip(clean(text), 30 if not i else 24) for i, text in enumerate(row)] for row in rows]
+    rows = [[_clip(text, 30 if not i else 24) for i, text in enumerate(row)] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     out = [clean(heading(table)), ""]
     for index, row in enumerate(rows):
@@ -190,7 +180,7 @@ def terminal(table: Table) -> str:
             out += [f"[{clean(breaks[index])}]"] if index in breaks else []
         cells = [row[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(row[1:], widths[1:]))]
         out.append("  ".join(cells).rstrip())
-    out += ["", *map(clean, legend(table)), *map(clean, table.notes)]
+    out += ["", *map(clean, legend(table, intervals=False)), *map(clean, table.notes)]
     out += [f"[{index}] {clean(reason)}" for reason, index in notes.items()]
     return "\n".join(out) + "\n"
 
@@ -241,31 +231,10 @@ def _grouped(table: Table) -> list[tuple[Line, str]]:
 
 def _shortstack(lines: list[str]) -> str:
     kept = ["{}" + line if line[:1] in "[*" else line for line in lines if line]
-    return kept[0] if len(kept) == 1 else rf"\shortstack{{{r' \\ '.join(kept)}}}"
-
-
-def _cell(value: object) -> object:
-    """A CSV cell; text that a spreadsheet would run as a formula gets an apostrophe before it."""
-    if not isinstance(value, str):
-        return "" if value is None else value
-    text = clean(value)
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "|", "%") else text
-
-
-def _md(text: str, brackets: bool = False) -> str:
-    """Escaped Markdown; with `brackets` those stay plain (a link still cannot be made without
-    "(")."""
-    escaped = _MARKDOWN.sub(r"\\\1", html_module.escape(clean(text), quote=False))
-    return escaped.replace("\\[", "[").replace("\\]", "]") if brackets else escaped
-
-
-def _tex(text: str) -> str:
-    return "".join(_LATEX.get(char, char) for char in clean(text))
-
-
-def _html(text: str) -> str:
-    return html_module.escape(clean(text))
+    stacked = r" \\ ".join(kept)
+    return kept[0] if len(kept) == 1 else rf"\shortstack{{{stacked}}}"
 
 
 def _clip(text: str, width: int) -> str:
+    text = clean(text) if text.strip() == text else f"  {clean(text)}"
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -5,7 +5,6 @@ seen. A triangle beside ours marks a difference from the reference row whose 95%
 zero: △ better, ▽ worse; filled, ▲ ▼, where it also holds after Holm's correction over the table.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,7 +49,8 @@ def name(id: str) -> str:
 def heading(table: Table) -> str:
     """The table's caption."""
     split = f" Split: {table.split}." if table.split else ""
-    return f"{name(table.id)}. {table.title}{split}"
+    stop = "" if table.title.endswith((".", "?", "!", ")")) else "."
+    return f"{name(table.id)}. {table.title}{stop}{split}"
 
 
 def header(column: Column) -> tuple[str, str]:
@@ -171,8 +171,8 @@ def seeds(line: Line) -> str:
     return str(wanted)
 
 
-def legend(table: Table) -> list[str]:
-    """How to read the table: only what occurs in it."""
+def legend(table: Table, intervals: bool = True) -> list[str]:
+    """How to read the table: only what occurs in it; `intervals` says whether those are shown."""
     entries = [e for line in table.lines for es in line.cells.values() for e in es]
     ran = [entry for entry in entries if entry.runs and entry.summary]
     said = []
@@ -183,7 +183,8 @@ def legend(table: Table) -> list[str]:
             if several
             else "the finetuning seeds of one pretraining, which says nothing about another one"
         )
-        said.append(f"Ours: mean ± standard deviation [95% t interval] over {over}.")
+        ends = " [95% t interval]" if intervals else ""
+        said.append(f"Ours: mean ± standard deviation{ends} over {over}.")
     if any(entry.summary and entry.summary.n == 1 for entry in ran):
         said.append(
             "From one seed there is no deviation and no interval, and no difference is marked."
@@ -191,8 +192,8 @@ def legend(table: Table) -> list[str]:
     reference = next((line.label for line in table.lines if line.id == table.reference), "")
     if any(entry.stars for entry in entries):
         said.append(
-            f"△ better, ▽ worse than {reference}: the 95% interval of the difference, paired by seed, "
-            "excludes zero; ▲ ▼: also after Holm's correction over all differences of the table."
+            f"△ better, ▽ worse than {reference}: the 95% interval of the difference, paired by "
+            "seed, excludes zero; ▲ ▼: also after Holm's correction over the table."
         )
     statuses = {entry.paper.status for entry in entries if entry.paper}
     if "confirmed" in statuses:
@@ -202,9 +203,3 @@ def legend(table: Table) -> list[str]:
     if "unknown" in statuses:
         said.append("?: the paper's number is unknown.")
     return said
-
-
-def clean(text: str) -> str:
-    """`text` on one line, without control, formatting and direction-changing characters."""
-    flat = " ".join(text.split())
-    return "".join(c for c in flat if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))

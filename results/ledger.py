@@ -1,0 +1,125 @@
+"""What the pretrainings of a grid cost, and their loss curves, read from the store."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from results.scores import Manifest, inside
+
+# In the order shown. The first four are what `match` can hold equal across variants.
+QUANTITIES = {
+    "corpus_tokens": "Corpus tokens",
+    "positions": "Positions",
+    "targets": "Targets",
+    "flops": "FLOPs",
+    "steps": "Steps",
+    "parameters": "Parameters",
+    "seconds": "Device-seconds",
+}
+POINTS = 240  # of a loss curve that are drawn
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """One pretraining: the rows that use it, its ledger, and its loss at some steps.
+
+    `ledger` is empty where the folder has none, and `reason` says so.
+    """
+
+    folder: str
+    labels: tuple[str, ...]  # of the rows that share it
+    variant: str
+    seed: Any
+    ledger: Mapping[str, Any]
+    curve: tuple[tuple[int, float], ...]
+    reason: str = ""
+
+
+def pretrainings(grid: Manifest) -> list[Pretraining]:
+    """Every pretraining that a cell of the grid rests on, each once, in the manifest's order."""
+    rows = {
+        (table["id"], row["id"]): (row["label"], row.get("variant") or row["label"])
+        for table in grid.tables
+        for row in table["rows"]
+    }
+    used: dict[str, tuple[dict[str, None], str, Any]] = {}
+    for cell in grid.cells:
+        label, variant = rows.get((cell["table"], cell["row"]), (cell["row"], cell["row"]))
+        if cell.get("pretrain"):
+            fresh = ({}, variant, cell.get("pretrain_seed"))
+            used.setdefault(cell["pretrain"], fresh)[0][label] = None
+    return [
+        _pretraining(grid, folder, tuple(labels), variant, seed)
+        for folder, (labels, variant, seed) in used.items()
+    ]
+
+
+def _pretraining(
+    grid: Manifest, folder: str, labels: tuple[str, ...], variant: str, seed: Any
+) -> Pretraining:
+    path = inside(grid.store, folder)
+    ledger, reason = {}, ""
+    try:
+        if path is None:
+            raise FileNotFoundError
+        ledger = json.loads((path / "ledger.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        reason = "no ledger: not finished"
+    except (OSError, ValueError) as error:
+        reason = f"ledger.json cannot be read ({error})"
+    if not isinstance(ledger, dict):
+        ledger, reason = {}, "ledger.json is not an object"
+    curve: tuple[tuple[int, float], ...] = ()
+    # A pretraining that stopped keeps its log in the folder of its attempt.
+    for log in (f"{folder}/log.jsonl", f"{folder}.part/log.jsonl"):
+        file = inside(grid.store, log)
+        if file is not None and file.is_file():
+            curve = thinned(losses(file.read_text(encoding="utf-8", errors="replace")))
+            break
+    return Pretraining(folder, labels, variant, seed, ledger, curve, reason)
+
+
+def losses(log: str) -> list[tuple[int, float]]:
+    """(step, loss) from the text of a log.jsonl; lines that are something else are passed over.
+
+    After a resumption a step may occur twice: the later line counts.
+    """
+    found: dict[int, float] = {}
+    lines = [line for line in log.split("\n") if '"step"' in line and '"loss"' in line]
+    every = max(1, len(lines) // (20 * POINTS))  # a long log need not be parsed whole to be drawn
+    for line in lines[::every]:
+        try:
+            event = json.loads(line)
+            if event["event"] == "step" and event["loss"] is not None:
+                found[int(event["step"])] = float(event["loss"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return sorted(found.items())
+
+
+def thinned(curve: Sequence[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """At most `POINTS` points: the mean of each stretch of steps, at its last step."""
+    finite = [(step, loss) for step, loss in curve if loss == loss and abs(loss) != float("inf")]
+    if len(finite) <= POINTS:
+        return tuple(finite)
+    bounds = [len(finite) * i // POINTS for i in range(POINTS + 1)]
+    pieces = [finite[a:b] for a, b in pairwise(bounds)]
+    return tuple((piece[-1][0], sum(loss for _, loss in piece) / len(piece)) for piece in pieces)
+
+
+def equal(runs: Sequence[Pretraining], quantity: str, tolerance: float = 0.01) -> bool:
+    """Whether a quantity is the same in all these pretrainings, to within `tolerance` of the
+    largest."""
+    values = [run.ledger[quantity] for run in runs if run.ledger.get(quantity)]
+    return len(values) > 1 and max(values) - min(values) <= tolerance * max(values)
+
+
+def shown(quantity: str, value: Any) -> str:
+    """A number as a person reads it: 1,234,567, 3.2e+15, 12.5; a dash where there is none."""
+    if not isinstance(value, int | float) or value != value:
+        return "–"
+    if abs(value) >= 1e12:
+        return f"{value:.2e}"
+    return f"{value:,.1f}" if quantity == "seconds" else f"{value:,.0f}"

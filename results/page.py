@@ -1,0 +1,184 @@
+"""The one-page report: tables, claims, figure, loss curves, budget and samples; opens offline.
+
+Everything is inlined (styles, drawings); there are no scripts. Text from files and models is
+escaped.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from results import claims, ledger, render, wording
+from results.claims import Verdict
+from results.escapes import html as escaped
+from results.ledger import Pretraining
+from results.predictions import Sample
+from results.tables import Table
+
+CUT = 600  # characters of a sample that are shown
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2em auto; max-width: 1500px;
+  padding: 0 1.5em; }
+h1 { font-size: 1.5em; } h2 { font-size: 1.2em; margin-top: 2.2em; border-bottom: 1px solid #ddd; }
+nav a { margin-right: 1em; } figure { margin: 1.5em 0; } figcaption { font-weight: 600; }
+.scroll { overflow-x: auto; } svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; margin: .6em 0; font-size: 13px;
+  font-variant-numeric: tabular-nums; border-top: 2px solid #222; border-bottom: 2px solid #222; }
+thead th { border-bottom: 1px solid #222; vertical-align: bottom; text-align: right; }
+thead th:first-child, tbody th { text-align: left; }
+th small { display: block; font-weight: 400; color: #666; }
+td, th { padding: .3em .7em; text-align: right; vertical-align: top; white-space: nowrap; }
+td.text { text-align: left; white-space: normal; min-width: 18em; overflow-wrap: anywhere; }
+tbody tr + tr { border-top: 1px solid #eee; } tbody th { font-weight: 500; }
+tr.group td { text-align: left; font-style: italic; border-top: 1px solid #222; }
+tr.not-run th, tr.floor th { color: #666; font-weight: 400; } th.reference { font-weight: 700; }
+.paper { color: #1f5fa8; font-size: 12px; } .missing { color: #888; } .seeds { color: #a04000; }
+ul.notes { font-size: 12.5px; color: #555; margin: .3em 0; padding-left: 1.2em; }
+.supported { color: #14713a; } .contradicted { color: #b02a1c; } .undecided { color: #777; }
+.matched { background: #eef6ee; }
+"""
+
+
+def index(
+    grid: str,
+    tables: Sequence[Table],
+    verdicts: Sequence[Verdict],
+    runs: Sequence[Pretraining],
+    curves: str,
+    samples: Sequence[Sample],
+    drawings: Mapping[str, str],
+) -> str:
+    """index.html; `curves` is the loss curves' SVG, `drawings` the SVG of a table by its id."""
+    links = [(table.id, wording.name(table.id)) for table in tables]
+    links += [("claims", "Claims")] if verdicts else []
+    links += [("budget", "Budget")] if runs else []
+    links += [("loss", "Loss")] if curves else []
+    links += [("samples", "Samples")] if samples else []
+    nav = "".join(f'<a href="#{escaped(id)}">{escaped(text)}</a>' for id, text in links)
+    body = [f"<h1>{escaped(grid)}</h1><nav>{nav}</nav>"]
+    for table in tables:
+        body.append(f"<h2>{escaped(wording.name(table.id))}</h2>")
+        if table.id in drawings:
+            body.append(_inlined(drawings[table.id]))
+            body.append(f'<p class="notes">{escaped(BARS)}</p>')
+        body.append(render.html(table))
+    body += [_claims(verdicts)] if verdicts else []
+    body += [_budget(runs)] if runs else []
+    if curves:
+        said = "A panel per variant, a line per seed."
+        body.append(f'<h2 id="loss">Pretraining loss</h2><p>{said}</p>{_inlined(curves)}')
+    body += [_samples(samples)] if samples else []
+    return _document(f"{grid}: tables", "\n".join(body))
+
+
+BARS = (
+    "Bars: our runs. Whiskers: the 95% t interval over seeds; from one seed, for an accuracy, "
+    "Wilson's interval over its examples. The paper's values are in the table below."
+)
+
+
+def alone(figure: str, table: Table) -> str:
+    """A page that holds one rendered table."""
+    return _document(wording.heading(table), figure)
+
+
+def _document(title: str, body: str) -> str:
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<title>{escaped(title)}</title>\n<style>{STYLE}</style></head>\n<body>\n{body}\n"
+        "</body></html>\n"
+    )
+
+
+def _inlined(svg: str) -> str:
+    """An SVG file's root element, without the declarations that HTML does not know."""
+    return f'<div class="scroll">{svg[svg.index("<svg") :]}</div>'
+
+
+def _claims(verdicts: Sequence[Verdict]) -> str:
+    told = claims.counts(verdicts)
+    summary = ", ".join(f"{count} {word}" for word, count in told.items())
+    rows = []
+    for verdict in verdicts:
+        found = verdict.difference
+        shown = "–" if found is None else f"{found.mean:+.2f}"
+        if found is not None and found.low is not None and found.high is not None:
+            shown += f" [{found.low:+.2f}, {found.high:+.2f}]"
+        holds = ", also after Holm's correction" if verdict.holm else ""
+        seeds = "" if found is None else str(found.n)
+        rows.append(
+            f"<tr><td>{escaped(wording.name(verdict.claim.table))}</td>"
+            f'<td class="text">{escaped(verdict.claim.text)}</td>'
+            f'<td class="{verdict.verdict}">{verdict.verdict}</td><td>{shown}</td><td>{seeds}</td>'
+            f"<td>{escaped(_printed(verdict))}</td>"
+            f'<td class="text">{escaped(verdict.reason + holds)}</td></tr>'
+        )
+    said = (
+        "A difference in favour of the claim is positive; its 95% interval is paired, over seeds."
+    )
+    heads = ("Table", "Claim", "Our runs", "Difference", "Seeds", "In print", "Why")
+    head = "".join(f"<th>{text}</th>" for text in heads)
+    return (
+        f'<h2 id="claims">The paper\'s claims</h2><p>{summary}. {said}</p>'
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>'
+        + "\n".join(rows)
+        + "</tbody></table></div>"
+    )
+
+
+def _printed(verdict: Verdict) -> str:
+    if verdict.printed is None:
+        return "–"
+    text = f"{verdict.printed:+.1f}"
+    return f"paper {text}" if verdict.printed_status == "confirmed" else f"recalled ≈{text}ʳ"
+
+
+def _budget(runs: Sequence[Pretraining]) -> str:
+    matched = {run.ledger.get("match") for run in runs if run.ledger.get("match")}
+    heads = ""
+    for name, label in ledger.QUANTITIES.items():
+        small = "<small>matched</small>" if name in matched else ""
+        heads += f"<th{_class(name, matched)}>{label}{small}</th>"
+    rows = []
+    for run in runs:
+        cells = "".join(
+            f"<td{_class(name, matched)}>{ledger.shown(name, run.ledger.get(name))}</td>"
+            for name in ledger.QUANTITIES
+        )
+        device = escaped(str(run.ledger.get("device") or run.reason))
+        rows.append(
+            f"<tr><th>{escaped(run.variant)}</th><td>{escaped(str(run.seed))}</td>{cells}"
+            f'<td>{device}</td><td class="text">{escaped(", ".join(run.labels))}</td></tr>'
+        )
+    said = [
+        f"{ledger.QUANTITIES.get(name, name)}: "
+        + ("equal to within 1%" if ledger.equal(runs, name) else "not equal, though to be matched")
+        for name in sorted(map(str, matched))
+    ]
+    return (
+        f'<h2 id="budget">Pretraining budget</h2><p>{escaped("; ".join(said))}</p>'
+        f'<div class="scroll"><table><thead><tr><th>Variant</th><th>Seed</th>{heads}<th>Device</th>'
+        "<th>Used by</th></tr></thead>\n<tbody>" + "\n".join(rows) + "</tbody></table></div>"
+    )
+
+
+def _class(name: str, matched: set) -> str:
+    return ' class="matched"' if name in matched else ""
+
+
+def _samples(samples: Sequence[Sample]) -> str:
+    said = "The first questions by id, each answered by the first run of every row."
+    out = [f'<h2 id="samples">Samples</h2><p>{said}</p>']
+    for sample in samples:
+        where = f"{wording.name(sample.table)}, {sample.column}, question {sample.id}"
+        rows = [("reference", sample.reference)] if sample.reference else []
+        body = "".join(
+            f'<tr><th>{escaped(label)}</th><td class="text">{escaped(_cut(text))}</td></tr>'
+            for label, text in (*rows, *sample.answers)
+        )
+        caption = f"<figcaption>{escaped(where)}</figcaption>"
+        out.append(f"<figure>{caption}<table>{body}</table></figure>")
+    return "\n".join(out)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= CUT else f"{text[:CUT]}…"
