@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glm.documents import Documents, documents, grids, parts_first
+from glm.documents import Documents, ascending, documents, grids, parts_first
 from glm.draws import Draws, draws
 from glm.example import Batch
 from glm.spans import Poisson, inside
@@ -223,5 +223,5 @@ def _backwards(batch: Batch, docs: Documents, rows: np.ndarray) -> Batch:
         flat = grid.ravel()
         flat[where] = flat[mirror[where]]
     index = mirror[batch.index_M]
-    order = np.argsort(index)
+    order = ascending(index, batch.rows * width)
     return replace(batch, index_M=index[order], target_M=batch.target_M[order])

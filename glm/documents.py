@@ -113,19 +113,31 @@ def parts_first(batch: Batch) -> Batch:
 
     Needed only where several documents with both parts share a row.
     """
-    shape = batch.tokens_BT.shape
-    group = np.where(batch.document_BT < 0, 2, np.minimum(batch.branch_BT, 1)).astype(np.uint8)
-    if (group[:, 1:] >= group[:, :-1]).all():
+    real = batch.document_BT >= 0
+    part_b = real & (batch.branch_BT > 0)
+    part_a = real ^ part_b
+    if not (part_b[:, :-1] & part_a[:, 1:]).any():
         return batch
-    order = np.argsort(group, axis=1, kind="stable") + np.arange(shape[0])[:, None] * shape[1]
-    moved = np.empty(order.size, np.int64)
-    moved[order.ravel()] = np.arange(order.size)
+    count_a, count_b = part_a.sum(axis=1), part_b.sum(axis=1)
+    begin = np.arange(batch.rows) * batch.width
+    order = np.arange(real.size)
+    order[ragged(begin, count_a)] = np.flatnonzero(part_a)
+    order[ragged(begin + count_a, count_b)] = np.flatnonzero(part_b)
+    moved = np.empty_like(order)
+    moved[order] = np.arange(order.size)
     names = ("tokens_BT", "position_BT", "inner_BT", "document_BT", "branch_BT")
-    sorted_grids = {name: getattr(batch, name).ravel()[order] for name in names}
+    sorted_grids = {n: getattr(batch, n).ravel()[order].reshape(real.shape) for n in names}
     index = moved[batch.index_M]
-    rank = np.argsort(index)
+    rank = ascending(index, order.size)
     scored = {"index_M": index[rank], "target_M": batch.target_M[rank]}
     return replace(batch, **sorted_grids, **scored, weight_M=batch.weight_M[rank])
+
+
+def ascending(index_M: np.ndarray, size: int) -> np.ndarray:
+    """The order that sorts distinct indices below `size` (argsort, by counting)."""
+    place = np.zeros(size, np.int64)
+    place[index_M] = np.arange(1, len(index_M) + 1)
+    return place[np.flatnonzero(place)] - 1
 
 
 def joined(batch: Batch) -> Batch:

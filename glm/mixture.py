@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from glm.documents import ascending
 from glm.draws import Draws, draws
 from glm.example import Batch
 from glm.special import Special
@@ -69,10 +70,11 @@ def merge(batches: Sequence[Batch], rows: Sequence[np.ndarray], pad: int = 0) ->
     for batch, to in zip(batches, rows, strict=True):
         for name in names:
             merged[name][to, : batch.width] = getattr(batch, name)
-        row, column = np.divmod(batch.index_M, batch.width)
-        index.append(to[row] * shape[1] + column)
+        begin = np.arange(batch.rows) * batch.width
+        count = np.diff(np.searchsorted(batch.index_M, begin), append=len(batch.index_M))
+        index.append(batch.index_M + np.repeat(to * shape[1] - begin, count))
     flat = np.concatenate(index)
-    order = np.argsort(flat)
+    order = ascending(flat, shape[0] * shape[1])
     target = np.concatenate([batch.target_M for batch in batches])[order]
     weight = np.concatenate([batch.weight_M for batch in batches])[order]
     return Batch(**merged, index_M=flat[order], target_M=target, weight_M=weight)

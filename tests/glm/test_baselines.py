@@ -1,0 +1,172 @@
+"""BERT, GPT, prefix LM, UniLM and mixtures: what they show, hide and predict."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glm.baselines import Causal, MaskedLM, PrefixLM, UniLM
+from glm.draws import draws
+from glm.infilling import BlankInfilling
+from glm.mixture import Mixture
+from glm.spans import Document, Poisson
+from tests.glm.texts import SPECIAL, WORDS, packed, rows_of, same, whole
+
+ORIGINALS_BERT = MaskedLM(spans=Poisson(), masked=1.0, random=0.0)
+texts = st.lists(st.integers(2, 60), min_size=1, max_size=6)
+
+
+def made(objective, text, seed=0):
+    return objective(text, np.random.default_rng(seed), SPECIAL)
+
+
+def test_bert_masks_replaces_and_keeps_in_the_published_shares():
+    text = whole(400, 128, closed=True)
+    batch = made(MaskedLM(), text)
+    flat, seen = text.ravel(), batch.tokens_BT.ravel()
+    assert (batch.target_M == flat[batch.index_M]).all()
+    assert not np.isin(batch.target_M, [SPECIAL.cls, SPECIAL.eos]).any()
+    candidates = 400 * 126
+    assert abs(batch.targets / candidates - 0.15) < 4 * (0.15 * 0.85 / candidates) ** 0.5
+    given = seen[batch.index_M]
+    error = 4 * (0.25 / batch.targets) ** 0.5
+    assert abs((given == SPECIAL.mask).mean() - 0.8) < error
+    assert abs((given == batch.target_M).mean() - 0.1) < error
+    other = given[(given != SPECIAL.mask) & (given != batch.target_M)]
+    assert abs(len(other) / batch.targets - 0.1) < error
+    assert other.min() < WORDS[0] and other.max() > WORDS[1]  # any token of the vocabulary
+    untouched = np.delete(np.arange(flat.size), batch.index_M)
+    assert (seen[untouched] == flat[untouched]).all()
+    assert (batch.branch_BT == 0).all() and (batch.inner_BT == 0).all()
+    assert batch.visible()[:2].all()
+
+
+def test_the_originals_bert_masks_whole_poisson_spans():
+    text = whole(50, 128)
+    batch = made(ORIGINALS_BERT, text)
+    assert (batch.tokens_BT.ravel()[batch.index_M] == SPECIAL.mask).all()
+    keys = draws(np.random.default_rng(0), 50)
+    glm = BlankInfilling(shuffle=False).build(text, keys, SPECIAL)
+    words = glm.target_M[glm.target_M != SPECIAL.end]
+    assert (batch.target_M == words).all()  # the same spans as GLM's, given the same keys
+
+
+def test_unilms_bigrams_and_trigrams_leave_the_share_of_masked_tokens_as_it_is():
+    text = whole(600, 128)
+    batch = made(UniLM().words, text)
+    candidates = 600 * 127
+    assert abs(batch.targets / candidates - 0.15) < 0.006
+    row, column = np.divmod(batch.index_M, batch.width)
+    together = ((np.diff(column) == 1) & (np.diff(row) == 0)).mean()
+    single = made(MaskedLM(), text)
+    row, column = np.divmod(single.index_M, single.width)
+    assert together > ((np.diff(column) == 1) & (np.diff(row) == 0)).mean() + 0.1
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes=texts, spare=st.integers(0, 9))
+def test_gpt_predicts_every_next_token_of_each_document(sizes, spare):
+    text = packed(sizes, sum(sizes) + spare)
+    row = rows_of(made(Causal(), text), 0)
+    for d in range(len(sizes)):
+        here = row["document"] == d
+        assert row["target"][here].tolist() == [*row["tokens"][here][1:], -1]
+        assert row["position"][here].tolist() == list(range(sizes[d]))
+        assert (row["branch"] == 1).all() and (row["inner"] == 0).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes=texts, spare=st.integers(0, 9), seed=st.integers(0, 2**32))
+def test_a_prefix_lm_sees_the_prefix_and_predicts_the_rest(sizes, spare, seed):
+    text = packed(sizes, sum(sizes) + spare, seed)
+    batch = made(PrefixLM(), text, seed)
+    row = rows_of(batch, 0)
+    assert (np.diff(row["branch"]) >= 0).all()  # Part A of all documents first
+    assert (np.diff(batch.index_M) > 0).all()
+    begin = 0
+    for d, size in enumerate(sizes):
+        here = row["document"] == d
+        tokens, prefix = row["tokens"][here], int((row["branch"][here] == 0).sum())
+        assert tokens.tolist() == text[0, begin : begin + size].tolist()
+        assert row["position"][here].tolist() == list(range(size))
+        assert 1 <= prefix <= size - 1
+        unscored = [-1] * (prefix - 1)
+        assert row["target"][here].tolist() == [*unscored, *tokens[prefix:], -1]
+        begin += size
+
+
+def test_prefixes_of_every_length_are_as_likely():
+    batch = made(PrefixLM(), whole(6000, 12))
+    prefix = (batch.branch_BT[:, :12] == 0).sum(axis=1)
+    counts = np.bincount(prefix)[1:]
+    assert len(counts) == 11
+    assert ((counts - 6000 / 11) ** 2 / (6000 / 11)).sum() < 36  # chi-squared, 10 degrees
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes=texts, spare=st.integers(0, 9), seed=st.integers(0, 2**32), mode=st.integers(0, 3))
+def test_unilm_in_each_of_its_four_ways(sizes, spare, seed, mode):
+    text = packed(sizes, sum(sizes) + spare, seed)
+    shares = [float(m == mode) for m in range(4)]
+    batch = made(UniLM(MaskedLM(ratio=0.3), *shares), text, seed)
+    plain = made(MaskedLM(ratio=0.3), text, seed)
+    row, base = rows_of(batch, 0), rows_of(plain, 0)
+    assert (np.diff(batch.index_M) > 0).all()
+    for d in range(len(sizes)):
+        here, there = row["document"] == d, base["document"] == d
+        step = -1 if mode == 2 else 1  # right to left: written backwards, positions kept
+        for name in ("tokens", "target", "position"):
+            assert row[name][here].tolist() == base[name][there][::step].tolist()
+        branch = row["branch"][here]
+        if mode == 3:
+            assert branch[0] == 0 and branch[-1] == 1 and (np.diff(branch) >= 0).all()
+        else:
+            assert (branch == (mode in (1, 2))).all()
+
+
+def test_unilm_mixes_its_masks_in_the_published_shares():
+    batch = made(UniLM(), whole(6000, 16))
+    rows = np.arange(6000)
+    backward = batch.position_BT[:, 0] == 15
+    causal = batch.branch_BT.all(axis=1) & ~backward
+    both = ~batch.branch_BT.any(axis=1)
+    sequence = rows[~backward & ~causal & ~both]
+    counts = [both.sum(), causal.sum(), backward.sum(), len(sequence)]
+    expected = np.array([2000, 1000, 1000, 2000])
+    assert ((counts - expected) ** 2 / expected).sum() < 21  # chi-squared, 3 degrees: p < 1e-4
+
+
+def test_a_mixture_draws_for_every_row_by_weight():
+    short, long = BlankInfilling(), BlankInfilling(Document())
+    text, keys = whole(400, 64), draws(np.random.default_rng(2), 400)
+    batch = Mixture(((1, short), (3, long))).build(text, keys, SPECIAL)
+    blanks = (batch.tokens_BT == SPECIAL.mask).sum(axis=1)
+    # A short span can be the only one of its row, but Document has never more than one.
+    assert abs((blanks == 1).mean() - 0.75) < 0.1
+    assert (np.diff(batch.index_M) > 0).all()
+    alone = {True: long.build(text, keys, SPECIAL), False: short.build(text, keys, SPECIAL)}
+    for r in range(40):
+        ours = rows_of(batch, r)
+        either = [rows_of(part, r) for part in alone.values()]
+        assert any(all(np.array_equal(ours[n], part[n]) for n in ours) for part in either)
+
+
+def test_a_mixture_can_draw_once_for_the_batch_as_in_the_original():
+    parts = ((1, Causal()), (1, MaskedLM()))
+    text = whole(4, 32)
+    kinds = set()
+    for seed in range(20):
+        batch = made(Mixture(parts, per="batch"), text, seed)
+        assert len(set(batch.branch_BT.ravel())) == 1
+        kinds.add(int(batch.branch_BT[0, 0]))
+    assert kinds == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "objective", [MaskedLM(), ORIGINALS_BERT, Causal(), PrefixLM(), UniLM()], ids=repr
+)
+def test_rows_of_any_width_are_padded_to_a_multiple_of_eight(objective):
+    batch = made(objective, whole(3, 21))
+    assert batch.width == 24 and batch.positions == 63
+    assert (batch.document_BT[:, 21:] == -1).all() and (batch.tokens_BT[:, 21:] == 0).all()
+    assert same(batch, made(objective, whole(3, 21).astype(np.uint16)))
