@@ -152,19 +152,22 @@ class Transformer(nn.Module):
         """
         x_BTH = self.embed(batch.tokens_BT, batch.position_BT, batch.inner_BT)
         dropout = self.shape.attention_dropout if self.training else 0.0
-        attention = BACKENDS[backend or self.backend(x_BTH, dropout)]
-        mask = attention.prepare(batch.document_BT, batch.branch_BT)
+        dtype = self.precision(x_BTH)
+        name = backend or choose(
+            x_BTH.device.type, dtype, torch.is_grad_enabled(), x_BTH.shape[1], dropout
+        )
+        mask = BACKENDS[name].prepare(batch.document_BT, batch.branch_BT, dtype)
         for block in self.blocks:
             q, k, v = block.qkv(x_BTH)
-            x_BTH = block.finish(x_BTH, attention.attend(q, k, v, mask, dropout))
+            x_BTH = block.finish(x_BTH, BACKENDS[name].attend(q, k, v, mask, dropout))
         return self.norm(x_BTH)
 
-    def backend(self, x_BTH: Tensor, dropout: float) -> str:
-        """The attention backend for activations like these."""
+    def precision(self, x_BTH: Tensor) -> torch.dtype:
+        """The type of matrix products with activations like these: autocast's, or their own."""
         device = x_BTH.device.type
-        autocast = torch.is_autocast_enabled(device)
-        dtype = torch.get_autocast_dtype(device) if autocast else x_BTH.dtype
-        return choose(device, dtype, torch.is_grad_enabled(), x_BTH.shape[1], dropout)
+        return (
+            torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_BTH.dtype
+        )
 
     def logits(self, hidden_MH: Tensor) -> Tensor:
         """Scores of all V rows of the token table, padding rows included, for any leading shape."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from glm.attention import BACKENDS, choose, flex, rule, visible
+from glm.attention import BACKENDS, barrier, choose, flex, rule, visible
 from glm.model import Shape, build, loss
 from tests.glm.golden import read, tiny_batch, tiny_model
 
@@ -78,7 +78,7 @@ def test_a_backend_equals_the_naive_reference(name, dtype):
     q, k, v = torch.randn(3, 2, 2, 12, 16, dtype=dtype)
     expected = naive(q, k, v, document_BT, branch_BT)
     device, backend = device_of(name), BACKENDS[name]
-    mask = backend.prepare(document_BT.to(device), branch_BT.to(device))
+    mask = backend.prepare(document_BT.to(device), branch_BT.to(device), dtype)
     found = backend.attend(q.to(device), k.to(device), v.to(device), mask, 0.0)
     assert found.dtype == dtype
     torch.testing.assert_close(found.double().cpu(), expected, rtol=0, atol=BOUNDS[dtype])
@@ -97,7 +97,7 @@ def test_a_backends_gradients_equal_those_of_the_definition(name):
         return given.grad
 
     expected = gradient(lambda q, k, v: naive(q, k, v, document_BT, branch_BT))
-    mask = BACKENDS[name].prepare(document_BT, branch_BT)
+    mask = BACKENDS[name].prepare(document_BT, branch_BT, torch.float64)
     found = gradient(lambda q, k, v: BACKENDS[name].attend(q, k, v, mask, 0.0))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
 
@@ -113,7 +113,7 @@ def test_scores_of_any_size_leak_nothing(name, dtype):
     k[:, :, 5:] = 100.0  # Part B and padding: scores of 2e4, of Part A 2e2
     k.requires_grad_(True)
     v = torch.ones(2, 1, 12, 16, dtype=dtype, device=device, requires_grad=True)
-    mask = BACKENDS[name].prepare(document_BT.to(device), branch_BT.to(device))
+    mask = BACKENDS[name].prepare(document_BT.to(device), branch_BT.to(device), dtype)
     attended = BACKENDS[name].attend(q, k, v, mask, 0.0)
     attended[0, :, :5].sum().backward()
     assert (v.grad[0, :, 5:] == 0).all() and (k.grad[0, :, 5:] == 0).all()
@@ -128,7 +128,7 @@ def test_gradients_connect_exactly_what_the_rule_connects(name):
     block = model.blocks[0]
     document_BT, branch_BT = rows()
     x = torch.randn(2, 12, 16, dtype=torch.float64, requires_grad=True)
-    mask = BACKENDS[name].prepare(document_BT, branch_BT)
+    mask = BACKENDS[name].prepare(document_BT, branch_BT, torch.float64)
     out = block.finish(x, BACKENDS[name].attend(*block.qkv(x), mask, 0.0))
     seen = visible(document_BT, branch_BT)[:, 0]
     for q in range(12):
@@ -204,7 +204,7 @@ def test_attention_dropout_keeps_the_mean_and_repeats_from_its_seed():
     document_BT, branch_BT = rows()
     q = k = torch.zeros(2, 1, 12, 4)
     v = torch.ones(2, 1, 12, 4)
-    mask = visible(document_BT, branch_BT)
+    mask = barrier(visible(document_BT, branch_BT), torch.float32)
 
     def dropped(seed):
         torch.manual_seed(seed)
