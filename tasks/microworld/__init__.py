@@ -1,0 +1,5 @@
+"""The built-in world."""
+
+from tasks.microworld.write import VERSION, Sizes, write
+
+__all__ = ["VERSION", "Sizes", "write"]
