@@ -73,13 +73,16 @@ def sequence(tokens, position, inner, branch, read=(), target=None) -> Sequence:
     return Sequence(*arrays, read_R=read_R, target_R=target_R.astype(np.int64))
 
 
-def lay(sequences: List[Sequence], pad: int, multiple: int = 8) -> Batch:
+def lay(sequences: List[Sequence], pad: int, multiple: int = 8, *, share: bool = True) -> Batch:
     """Put sequences into the rows of one batch, as wide as the longest one or up to twice that.
 
-    The batch's `index_M` holds the reads of `sequences[0]`, then of `sequences[1]`, and so on,
-    wherever they lie.
+    Without `share` every sequence has a row of its own, in their order. The batch's `index_M`
+    holds the reads of `sequences[0]`, then of `sequences[1]`, and so on, wherever they lie.
     """
     lengths = [len(s) for s in sequences]
+    if not share:
+        width = round_up(max(lengths, default=1), multiple)
+        return _fill(sequences, [[i] for i in range(len(lengths))], width, pad)
     widths = {round_up(int(max(lengths, default=1) * times), multiple) for times in WIDTHS}
     layouts = [(width, _rows(lengths, width)) for width in sorted(widths)]
     # Attention grows with the width, so a wider row has to save padding worth having.
