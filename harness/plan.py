@@ -1,0 +1,248 @@
+"""What a grid would do: every step's state, who shares it, what it costs, what is finished first.
+
+Costs are estimates: FLOPs and bytes are the specs' own, times come from what steps of the same kind
+took in this store, else from a matrix product measured here and now. Nothing but the order in which
+things are shown depends on them.
+"""
+
+import heapq
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.checksums import read_json
+from harness.progress import duration
+from harness.step import Machine, Step
+from harness.store import Store
+
+H100 = 989e12  # dense bf16 FLOP/s, NVIDIA's data sheet
+UTILISATION = 0.4  # of it, assumed for large models
+CPU_UTILISATION = 0.15  # of a matrix product's speed, for small models
+OVERHEAD = 0.5  # seconds of a step that computes next to nothing
+HISTORY = 40  # finished steps of a kind that are looked at
+
+
+@dataclass(frozen=True)
+class Line:
+    """One step of the plan."""
+
+    step: Step
+    state: str  # done | partial | to run
+    cells: int  # that share it
+    flops: float
+    seconds: float
+    disk_bytes: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps, inputs first, and when each table would be complete."""
+
+    lines: tuple[Line, ...]
+    cells: int
+    results: int  # distinct ones: cells that are spelled differently may be the same
+    tables: Mapping[str, tuple[int, float]]  # id -> cells, seconds until complete
+    workers: int
+    on_gpu: bool
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Estimated seconds by digest."""
+        return {line.step.digest: line.seconds for line in self.lines}
+
+
+def make(expansion: Any, store: Store, machine: Machine) -> Plan:
+    """The plan of an expansion (`.steps` by digest, inputs first, and `.cells`)."""
+    steps: Mapping[str, Step] = expansion.steps
+    states = store.states(steps)
+    users = sharing(expansion.cells)
+    on_gpu = bool(machine.gpus)
+    rates = _Rates(store, steps, states, on_gpu)
+    lines = []
+    for digest, step in steps.items():
+        cost = step.cost()
+        state = states[digest].replace("absent", "to run")
+        lines.append(
+            Line(
+                step,
+                state,
+                users[digest],
+                cost.flops,
+                rates.seconds(step, cost.flops),
+                cost.disk_bytes,
+            )
+        )
+    workers = _workers(machine, on_gpu)
+    ends = _simulate(lines, workers)
+    tables: dict[str, tuple[int, float]] = {}
+    for cell in expansion.cells:
+        cells, until = tables.get(cell.table, (0, 0.0))
+        ends_at = max(ends[score.digest] for score in _scores(cell))
+        tables[cell.table] = (cells + 1, max(until, ends_at))
+    results = len({tuple(score.digest for score in _scores(cell)) for cell in expansion.cells})
+    return Plan(tuple(lines), len(expansion.cells), results, tables, workers, on_gpu)
+
+
+def _scores(cell: Any) -> list[Step]:
+    return [s for t in cell.trials for s in (t.score, t.selection) if s is not None]
+
+
+def sharing(cells: Iterable[Any]) -> Counter[str]:
+    """How many cells need each step, by digest."""
+    above: dict[str, frozenset[str]] = {}
+
+    def needs(step: Step) -> frozenset[str]:
+        if step.digest not in above:
+            own = frozenset((step.digest,))
+            above[step.digest] = own.union(*(needs(i) for i in step.inputs.values()))
+        return above[step.digest]
+
+    count: Counter[str] = Counter()
+    for cell in cells:
+        count.update(frozenset().union(*(needs(score) for score in _scores(cell))))
+    return count
+
+
+def _workers(machine: Machine, on_gpu: bool) -> int:
+    if machine.executor == "inline":
+        return 1
+    if on_gpu:
+        return machine.workers or machine.local_gpus or 8
+    return machine.workers or machine.cpus or os.cpu_count() or 1
+
+
+class _Rates:
+    """Seconds of a step, from what its kind took before or from a short calibration."""
+
+    def __init__(
+        self, store: Store, steps: Mapping[str, Step], states: Mapping[str, str], on_gpu: bool
+    ) -> None:
+        self.on_gpu = on_gpu
+        seen: dict[str, list[tuple[float, float]]] = {}
+        for digest, step in steps.items():
+            if states[digest] == "done" and len(seen.setdefault(step.kind, [])) < HISTORY:
+                found = read_json(store.path(step) / "provenance.json") or {}
+                if found.get("seconds"):
+                    seen[step.kind].append((found.get("flops_estimate", 0.0), found["seconds"]))
+        self.mean = {k: sum(s for _, s in v) / len(v) for k, v in seen.items() if v}
+        self.rate = {k: sum(f for f, _ in v) / sum(s for _, s in v) for k, v in seen.items() if v}
+        self.calibrated = 0.0
+
+    def seconds(self, step: Step, flops: float) -> float:
+        if flops and self.rate.get(step.kind):
+            return flops / self.rate[step.kind]
+        if not flops:
+            return self.mean.get(step.kind, OVERHEAD)
+        if self.on_gpu and step.uses == "gpu":
+            return OVERHEAD + flops / (H100 * UTILISATION)
+        self.calibrated = self.calibrated or calibrate() * CPU_UTILISATION
+        return OVERHEAD + flops / self.calibrated
+
+
+def calibrate() -> float:
+    """FLOP/s of a matrix product in fp32 on this machine, the best in about 40 ms."""
+    import numpy as np
+
+    side, best = 256, 0.0
+    a = np.ones((side, side), np.float32)
+    until = time.perf_counter() + 0.04
+    while (began := time.perf_counter()) < until:
+        np.matmul(a, a)
+        best = max(best, 2 * side**3 / (time.perf_counter() - began))
+    return best
+
+
+def _simulate(lines: Sequence[Line], workers: int) -> dict[str, float]:
+    """When each step would end if workers took what is ready in the plan's order."""
+    free = [0.0] * workers
+    ends: dict[str, float] = {}
+    for line in lines:
+        ready = max((ends[i.digest] for i in line.step.inputs.values()), default=0.0)
+        if line.state == "done":
+            ends[line.step.digest] = 0.0
+            continue
+        start = max(ready, heapq.heappop(free))
+        ends[line.step.digest] = start + line.seconds
+        heapq.heappush(free, start + line.seconds)
+    return ends
+
+
+def show(plan: Plan, store: Store) -> str:
+    """The plan for people: one line a step, then the sums."""
+    rows = [("state", "kind", "name", "digest", "cells", "FLOPs", "time", "disk")]
+    for line in plan.lines:
+        rows.append(
+            (
+                line.state,
+                line.step.kind,
+                line.step.name,
+                line.step.digest[:8],
+                str(line.cells),
+                f"{line.flops:.1e}" if line.flops else "-",
+                duration(line.seconds) if line.state != "done" else "-",
+                size(line.disk_bytes) if line.disk_bytes else "-",
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(8)]
+    shown = [
+        "  ".join(
+            text.ljust(width) if i < 4 else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths))
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([*shown, "", *summary(plan, store)])
+
+
+def summary(plan: Plan, store: Store) -> list[str]:
+    """Counts, sums, and which table is complete first."""
+    states = Counter(line.state for line in plan.lines)
+    left = [line for line in plan.lines if line.state != "done"]
+    flops = sum(line.flops for line in left)
+    disk = sum(line.disk_bytes for line in left)
+    total = max((seconds for _, seconds in plan.tables.values()), default=0.0)
+    said = [
+        f"{plan.cells:,} cells from {plan.results:,} distinct results; "
+        f"{len(plan.lines):,} steps: {states['done']:,} done, {states['partial']:,} partial, "
+        f"{states['to run']:,} to run"
+    ]
+    if left:
+        where = f"{plan.workers} GPU(s)" if plan.on_gpu else f"{plan.workers} worker(s)"
+        said.append(
+            f"to do: {flops:.2e} FLOPs, about {duration(total)} on {where}, {size(disk)} of disk"
+        )
+        hours = flops / (H100 * UTILISATION) / 3600
+        if plan.on_gpu or hours > 1:
+            said.append(
+                f"{hours:,.0f} GPU-hours on H100 at {UTILISATION:.0%} of {H100 / 1e12:.0f} TFLOP/s"
+            )
+        said += _disk_warning(store, disk)
+    ranked = sorted(plan.tables.items(), key=lambda item: item[1][1])
+    for rank, (name, (cells, until)) in enumerate(ranked):
+        when = f"complete after about {duration(until)}" if until else "complete"
+        first = " (first)" if rank == 0 and until and len(ranked) > 1 else ""
+        said.append(f"{name}: {cells:,} cells, {when}{first}")
+    return said
+
+
+def _disk_warning(store: Store, needed: float) -> list[str]:
+    folder = store.root
+    while not folder.exists():
+        folder = folder.parent
+    found = os.statvfs(folder)
+    free = found.f_bavail * found.f_frsize
+    if needed < free:
+        return []
+    return [f"warning: {size(needed)} are needed at {store.root}, {size(free)} are free"]
+
+
+def size(number: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} TB"
