@@ -46,6 +46,8 @@ def clean(text: str) -> str:
 
 def cell(value: object) -> object:
     """A CSV cell; text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    if isinstance(value, float):
+        return round(value, 8)
     if not isinstance(value, str):
         return "" if value is None else value
     text = clean(value)

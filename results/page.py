@@ -91,7 +91,8 @@ def _document(title: str, body: str) -> str:
 
 def _inlined(svg: str) -> str:
     """An SVG file's root element, without the declarations that HTML does not know."""
-    return f'<div class="scroll">{svg[svg.index("<svg") :]}</div>'
+    root = svg[svg.index("<svg") : svg.rindex("</svg>") + len("</svg>")]
+    return f'<div class="scroll">{root}</div>'
 
 
 def _claims(verdicts: Sequence[Verdict]) -> str:

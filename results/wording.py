@@ -197,9 +197,9 @@ def legend(table: Table, intervals: bool = True) -> list[str]:
         )
     statuses = {entry.paper.status for entry in entries if entry.paper}
     if "confirmed" in statuses:
-        said.append("paper 81.7: printed in the paper, seen in a named source.")
+        said.append("paper x: printed in the paper, seen in a named source.")
     if "recalled" in statuses:
-        said.append("≈81.7ʳ: recalled from memory, not seen in the paper.")
+        said.append("≈xʳ: recalled from memory, not seen in the paper.")
     if "unknown" in statuses:
         said.append("?: the paper's number is unknown.")
     return said

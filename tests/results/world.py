@@ -1,4 +1,4 @@
-"""A store written by hand: manifest, score folders, ledgers and logs, as the harness leaves them."""
+"""A store written by hand: manifest, scores, ledgers and logs, as the harness leaves them."""
 
 import json
 import random
