@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from itertools import count
 
-SENTENCE_BREAKS = re.compile(r"\s*(?:\n|\[SEP\]|\[X_SEP\]|<S_SEP>|<q>)\s*")
+SENTENCE_BREAKS = re.compile(r"(?i)\s*(?:\n|\[SEP\]|\[X_SEP\]|<S_SEP>|<q>)\s*")
 BRACKETS = {
     "-lrb-": "(",
     "-rrb-": ")",
@@ -52,6 +52,12 @@ def close_up(match: re.Match[str]) -> str:
     return match.group().replace(" ", "")
 
 
+def paired_quotes(text: str) -> str:
+    """Double quotes that stand alone, opening and closing in turn, as PTB writes them."""
+    marks = count()
+    return re.sub(r'(?<!\S)"(?!\S)', lambda _: "''" if next(marks) % 2 else "``", text)
+
+
 def cnndm(text: str) -> str:
     """Word pieces -> PTB tokens, as the older summarization pipeline does before it counts n-grams.
 
@@ -59,9 +65,7 @@ def cnndm(text: str) -> str:
     with acronyms in lower case too (GLM's change, since its text is lower-cased).
     """
     text = ACRONYM.sub(close_up, apply(text, ELLIPSIS, ANY_NUMBER, NEGATION, CLITIC))
-    marks = count()
-    quoted = re.sub(r'(?<!\S)"(?!\S)', lambda _: "''" if next(marks) % 2 else "``", text)
-    return apply(quoted, HYPHEN)
+    return apply(paired_quotes(text), HYPHEN)
 
 
 def squad(text: str) -> str:
@@ -111,10 +115,10 @@ def treebank_to_text(text: str) -> str:
     text = re.sub(r"<S_SEP>", " ", text)
     for code, sign in BRACKETS.items():
         text = re.sub(rf"(?<!\S){code}(?!\S)", sign, text, flags=re.IGNORECASE)
-    text = re.sub(r"``\s?|\s?''(?!\S)", '"', text)
     text = re.sub(r"(?<!\S)`(?!\S) ?", "'", text)
-    text = re.sub(r"(?<=\w) (n't|'(?:s|m|d|ll|re|ve))(?!\S)", r"\1", text, flags=re.IGNORECASE)
+    text = re.sub(r"(?<=[\w.]) (n't|'(?:s|m|d|ll|re|ve))(?!\S)", r"\1", text, flags=re.IGNORECASE)
     text = re.sub(r" ([.,;:?!%)\]}])(?!\S)", r"\1", text)
+    text = re.sub(r"``\s?|\s?''(?!\S)", '"', text)
     return spaced(re.sub(r"(?<!\S)([(\[{$#]) ", r"\1", text))
 
 
@@ -125,7 +129,7 @@ def question_words(text: str) -> str:
     the hypothesis and the reference go through the same function.
     """
     text = apply(text.lower(), ELLIPSIS, NUMBER, NEGATION, NAME_PREFIX, DECADE, CLITIC, HYPHEN)
-    return treebank(ACRONYM.sub(close_up, text))
+    return treebank(paired_quotes(ACRONYM.sub(close_up, text)))
 
 
 TREEBANK = (

@@ -14,9 +14,7 @@ The answer is the completed document; BLEU compares it with the original.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
 from tasks.faults import identity, texts
@@ -24,6 +22,9 @@ from tasks.formats import infilling
 from tasks.generation.bleu import sacre_bleu, tokenised_bleu
 from tasks.generation.text_repair import yahoo as repaired
 from tasks.spec import Blank, Generate, How, Part, Question, Row, Task
+
+if TYPE_CHECKING:  # reading a table needs this module, not numpy
+    import numpy as np
 
 BLANK = "<blank>"
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -82,12 +83,14 @@ def draw(
     words: Sequence[str], ratio: float, seed: int, epoch: int, id: str
 ) -> list[tuple[int, int]]:
     """The blanks of a document in an epoch: the same for the same arguments, anywhere."""
+    import numpy as np
+
     key = hashlib.blake2b(f"{seed}|{epoch}|{id}".encode(), digest_size=16).digest()
     return blank_words(words, ratio, np.random.default_rng(np.frombuffer(key, np.uint32)))
 
 
 def blank_words(
-    words: Sequence[str], ratio: float, rng: np.random.Generator
+    words: Sequence[str], ratio: float, rng: "np.random.Generator"
 ) -> list[tuple[int, int]]:
     """Spans (start, end) of floor(ratio * n) words drawn without replacement, neighbours merged.
 
@@ -95,7 +98,7 @@ def blank_words(
     """
     count = max(1, int(len(words) * ratio + 1e-9)) if words else 0
     spans: list[tuple[int, int]] = []
-    for index in np.sort(rng.permutation(len(words))[:count]).tolist():
+    for index in sorted(rng.permutation(len(words))[:count].tolist()):
         if spans and spans[-1][1] == index:
             spans[-1] = (spans[-1][0], index + 1)
         else:
