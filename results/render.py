@@ -6,6 +6,7 @@ so that nothing in them is markup, a macro or a spreadsheet formula.
 
 import csv as csv_module
 import io
+import textwrap
 from collections.abc import Callable
 
 from results import escapes, wording
@@ -180,8 +181,10 @@ def terminal(table: Table) -> str:
             out += [f"[{clean(breaks[index])}]"] if index in breaks else []
         cells = [row[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(row[1:], widths[1:]))]
         out.append("  ".join(cells).rstrip())
-    out += ["", *map(clean, legend(table, intervals=False)), *map(clean, table.notes)]
-    out += [f"[{index}] {clean(reason)}" for reason, index in notes.items()]
+    below = [*legend(table, intervals=False), *table.notes]
+    below += [f"[{index}] {reason}" for reason, index in notes.items()]
+    width = max(96, sum(widths) + 2 * len(widths) - 2)
+    out += ["", *(textwrap.fill(clean(text), width, subsequent_indent="  ") for text in below)]
     return "\n".join(out) + "\n"
 
 

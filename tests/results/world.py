@@ -74,7 +74,7 @@ class World:
             name: {
                 "value": value,
                 "n": n,
-                "signature": signature.format(name),
+                "signature": signature.replace("{}", name),
                 "unit": unit,
                 "higher_is_better": higher,
                 "reason": "" if value is not None else "no positive example",
