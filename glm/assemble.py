@@ -48,6 +48,10 @@ class Layout:
         """The token that stands for blank number `blank` in the source."""
         return special.sentinel_masks[blank] if self.sentinels else special.mask
 
+    def start(self, special: Special, blank: int) -> int:
+        """The token that opens the answer to blank number `blank`."""
+        return special.start if self.far is None else special.sentinel_starts[blank]
+
     def answer(self, source: "Source", blank: int, length: int, used: int = 0):
         """(positions, inner positions) of `length` tokens of Part B that fill `blank`; `used`
         tokens of Part B come before them (they matter where positions simply go on)."""

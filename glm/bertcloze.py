@@ -107,7 +107,10 @@ class BertClozeStyle:
         def at_once(group: Sequence[Item]) -> list[Answer]:
             scores_NC, exact_NC = candidate_scores(model, group, special)
             rows = zip(group, scores_NC.tolist(), exact_NC.tolist(), strict=True)
-            return [choose(i.question, s[: i.plan.candidates], e) for i, s, e in rows]
+            return [
+                choose(i.question, s[: i.plan.candidates], e[: i.plan.candidates])
+                for i, s, e in rows
+            ]
 
         found = read_each(model, [items[i] for i in single], batch_positions, at_once)
         for i, answer in zip(single, found, strict=True):

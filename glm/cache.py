@@ -82,7 +82,7 @@ def prefill(model: Transformer, sources: List[Sequence], pad: int, beams: int, r
     batch = tensors(lay(sources, pad, share=False), device)
     x_STH = model.embed(batch.tokens_BT, batch.position_BT, batch.inner_BT)
     backend = BACKENDS["sdpa"]
-    visible = backend.prepare(batch.document_BT, batch.branch_BT)
+    visible = backend.prepare(batch.document_BT, batch.branch_BT, model.precision(x_STH))
     cache = Cache([], [], (batch.document_BT < 0)[:, None, None, :], beams)
     for number, block in enumerate(blocks(model)):
         q, k, v = block.qkv(x_STH)

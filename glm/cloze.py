@@ -113,13 +113,13 @@ class ClozeStyle:
         tokenizer: Tokenizer,
         batch_positions: int = 8192,
     ) -> list[Answer]:
-        """Scores of all candidates. `values["exact"]` is 1 for a question to be generated whose
-        gold (or only) candidate is what the model writes, by teacher forcing."""
+        """Scores of all candidates. `values["exact"]` of a question to be generated is 1 where the
+        model, by teacher forcing, would write a candidate token by token."""
 
         def reduce(group: Sequence[Item]) -> list[Answer]:
             scores_NC, exact_NC = candidate_scores(model, group, tokenizer.special)
             return [
-                choose(item.question, s[: item.plan.candidates], e)
+                choose(item.question, s[: item.plan.candidates], e[: item.plan.candidates])
                 for item, s, e in zip(group, scores_NC.tolist(), exact_NC.tolist())
             ]
 
@@ -218,9 +218,16 @@ def gold(question: Cloze) -> int:
 
 
 def choose(question: Cloze, scores: Sequence[float], exact: Sequence[bool]) -> Answer:
-    """The answer with the best score; the first of equals."""
-    choice = max(range(len(scores)), key=lambda c: (scores[c], -c))
-    wanted = question.gold[0] if question.gold else 0
+    """The answer with the best score; the first of equals.
+
+    A question to be generated is answered by the candidate that the model would write, and by none
+    (one past the last) where it would write something else.
+    """
+    generated = question.loss == "generate"
+    if generated:
+        choice = list(exact).index(True) if any(exact) else len(scores)
+    else:
+        choice = max(range(len(scores)), key=lambda c: (scores[c], -c))
     return Answer(
         id=question.id,
         group=question.group,
@@ -229,5 +236,5 @@ def choose(question: Cloze, scores: Sequence[float], exact: Sequence[bool]) -> A
         choice=choice,
         gold=question.gold,
         references=question.references,
-        values={"exact": float(exact[wanted])} if question.loss == "generate" else {},
+        values={"exact": float(any(exact))} if generated else {},
     )
