@@ -26,13 +26,12 @@ class Share:
     """A process's view of the step: all of them stop, and fail, at the same step."""
 
     own: Working
-
-    folder = property(lambda self: self.own.folder)
-    inputs = property(lambda self: self.own.inputs)
-    machine = property(lambda self: self.own.machine)
-    how = property(lambda self: self.own.how)
-    attempt = property(lambda self: self.own.attempt)
-    provenance = property(lambda self: self.own.provenance)
+    folder: Path
+    inputs: Mapping[str, Path]
+    machine: Machine
+    how: Mapping[str, Any]
+    attempt: int
+    provenance: dict[str, Any]
 
     def log(self, event: str, **facts: Any) -> None:
         self.own.log(event, **facts)
@@ -114,7 +113,7 @@ def _process(config: Mapping[str, Any]) -> None:
     try:
         pretraining.run(
             config["spec"],
-            Share(own),
+            Share(own, own.folder, own.inputs, machine, own.how, own.attempt, own.provenance),
             rank,
             world,
             wrap=lambda module: prepare_model(module, move_to_device=False),

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ablations.scale import amounts
 from glm import checkpoints, tokens
-from glm.batch import TokenStream, batch_at, split
-from glm.example import Batch
+from glm.batch import TokenStream, batch_at
+from glm.example import Batch, part
 from glm.flops import training_flops
 from glm.model import Shape, Tensors, Transformer, build, loss, tensors
 from glm.special import Special, with_sentinels
@@ -49,7 +49,7 @@ def run(
     bare = Loss(model, special.size)
     network = wrap(bare)
     if device.type == "cuda" and work.how.get("compile", True):
-        network = torch.compile(network)
+        network.compile()
 
     def batch(step: int) -> Batch:
         return batch_at(
@@ -152,7 +152,7 @@ def _pieces(
         whole = batch(step)
         weight = torch.tensor(float(whole.weight_M.sum()), dtype=torch.float64, device=device)
         total = float(_over_processes(weight, world)) if world > 1 else float(weight)
-        return [piece(micro, total, step) for micro in split(whole, rows)]
+        return [piece(part(whole, at, at + rows), total, step) for at in range(0, whole.rows, rows)]
 
     return pieces
 

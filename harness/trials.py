@@ -5,6 +5,7 @@ A cell names the steps that make its number; six tables share a step because the
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -72,7 +73,7 @@ class Expansion:
 
 def expand(grid: Any) -> Expansion:
     """Unfold a checked grid. Raises UserError for what only the unfolding can find."""
-    builder = Builder(grid, SCALES[grid.scale])
+    builder = Builder(grid, scaled(grid))
     tables = tuple(t if isinstance(t, Table) else TABLES[t] for t in grid.resolved_tables())
     cells = tuple(
         builder.cell(table, row, column, *seeds)
@@ -83,6 +84,17 @@ def expand(grid: Any) -> Expansion:
         for seeds in builder.seeds(column)
     )
     return Expansion(tables, cells)
+
+
+def scaled(grid: Any) -> Scale:
+    """The grid's scale with its overrides."""
+    scale = SCALES[grid.scale]
+    exact = {each.name for each in fields(Scale) if isinstance(getattr(scale, each.name), Fraction)}
+    changes = {
+        name: Fraction(str(value)) if name in exact else value
+        for name, value in grid.overrides.items()
+    }
+    return replace(scale, **changes)
 
 
 @dataclass
@@ -217,7 +229,7 @@ class Builder:
         style = row.style or STYLES.get(task.group, task.styles[0])
         mode, pattern, options, changes = _asked(row, column, task, style, changes)
         settings = finetuning(task.name, self.scale, self.grid.recipe)
-        settings = _changed(settings, {**self.grid.finetune, **changes}, "finetune")
+        settings = _changed(settings, dict(self.grid.finetune) | dict(changes), "finetune")
         select_on = "dev" if self.grid.sweep and table.split != "dev" else ""
         body = pretrained.spec
         spec = Finetune(

@@ -41,8 +41,10 @@ class Vocabulary:
             tokenizer = tokens.hub(self.hub)
         else:
             paths = [Path(path) for path in work.how["paths"]]
-            make = tokens.bert if self.kind == "bert" else tokens.bpe
-            tokenizer = make(*paths) if self.kind == "bert" else make(self.kind, *paths)
+            if self.kind == "bert":
+                tokenizer = tokens.bert(paths[0])
+            else:
+                tokenizer = tokens.bpe(self.kind, paths[0], paths[1])
         tokenizer.save(work.folder)
         work.log("written", size=tokenizer.special.size, digest=tokenizer.digest)
 
