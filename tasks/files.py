@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, BinaryIO, NoReturn
 
 from tasks.errors import UserError
 
@@ -138,7 +138,7 @@ def digest(paths: Sequence[Path]) -> str:
 
 
 @contextmanager
-def opened_raw(path: Path) -> Iterator[IO[bytes]]:
+def opened_raw(path: Path) -> Iterator[BinaryIO]:
     """Opens a file without decompressing it."""
     try:
         with open(path, "rb") as stream:

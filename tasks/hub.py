@@ -67,7 +67,7 @@ def lines(task: Task, split: str, where: Address) -> Iterator[Line]:
             raise UserError(_how_to_get(task, split, where, reason)) from None
     return (
         # a data set without ids of its own has its rows' numbers
-        Line(number, {"id": str(number)} | row, sample=str(row)[:100])
+        Line(number, {"id": str(number), **dict(row)}, sample=str(row)[:100])
         for number, row in enumerate(table, start=1)
     )
 

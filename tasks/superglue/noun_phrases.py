@@ -50,12 +50,16 @@ PARTICLES = frozenset(
 VERBS = frozenset(
     """ate beat began bent bit blew bought broke brought built burnt caught chose crept cut dealt
     drank drew drove fed fell felt fought found flew forgot forgave froze gave grew heard held hid
-    hit hurt kept knew laid lay led left lent lit lost meant met paid ran rang read rode rose said
+    hit hung hurt kept knew laid lay led left lent lit lost meant met paid ran rang read rode rose said
     sang sank sat saw sent set shook shot shut slept slid sold sought spent spoke spread stole stood
     struck stuck swam swept swore taught thought threw told took tore understood went woke won wore
     wrote knows thinks wants needs tells says asks gives takes keeps loves hates likes looks seems
     lives owns has know think want need tell ask give take keep love hate seem live own fit fits
     run runs sit sits stand stands""".split()
+)
+NOUNS = frozenset(
+    """bullying building clothing evening family feeling hundred meeting morning painting speed
+    spring string thing wedding""".split()
 )
 FUNCTION = DETERMINERS | PRONOUNS | PARTICLES
 MOST_WORDS = 4
@@ -141,7 +145,8 @@ def _open(word: str) -> bool:
 
 
 def _verbal(word: str) -> bool:
-    return word.islower() and word.endswith(("ed", "ing", "ly"))
+    suffixed = len(word) > 4 and word.islower() and word.endswith(("ed", "ing", "ly"))
+    return suffixed and word not in NOUNS
 
 
 def _named(tokens: list[re.Match[str]], i: int, lower: set[str]) -> bool:
@@ -150,4 +155,5 @@ def _named(tokens: list[re.Match[str]], i: int, lower: set[str]) -> bool:
     if not word[0].isupper() or word.casefold() in FUNCTION or word.casefold() in VERBS:
         return False
     begins = i == 0 or tokens[i - 1].group() in '.!?"“‘:'
-    return not begins or (word.casefold() not in lower and not word.endswith(("ly", "ing")))
+    adverbial = len(word) > 5 and word.endswith(("ly", "ing"))  # "Luckily", but not "Emily"
+    return not begins or (word.casefold() not in lower and not adverbial)

@@ -125,19 +125,19 @@ def check(row: Row) -> str | None:
 
 
 def most_named(question: Question) -> int:
-    """The floor's answer: the candidate that the text names most often, of equals the first."""
+    """The floor's answer: the candidate that the passage names most often, of equals the first."""
     if isinstance(question, Classify):
-        candidates, text = question.labels, _joined(question.inputs[0])
+        candidates, text = question.labels, _passage_of(question.inputs[0])
     elif isinstance(question, Cloze):
-        candidates, text = question.candidates, _joined(question.text)
+        candidates, text = question.candidates, _passage_of(question.text)
     else:
         raise TypeError(f"ReCoRD asks no {type(question).__name__}")
     named = [len(re.findall(rf"(?<!\w){re.escape(one)}(?!\w)", text)) for one in candidates]
     return named.index(max(named))
 
 
-def _joined(text: Text) -> str:
-    return "".join(part.text for part in text if isinstance(part, Part))
+def _passage_of(text: Text) -> str:
+    return "".join(part.text for part in text if isinstance(part, Part) and part.cut)
 
 
 RECORD = Task(

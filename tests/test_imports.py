@@ -1,0 +1,82 @@
+"""Imports go one way, and nothing heavy is imported before it is needed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ("tasks", "glm", "ablations", "results", "harness")  # each may import those before it
+HEAVY = ("torch", "ray", "transformers", "datasets")
+FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level packages that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def top_level(path: Path) -> set[str]:
+    """The packages that importing a file imports at once: what stands outside of functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    outside = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
+    names = {alias.name for n in outside if isinstance(n, ast.Import) for alias in n.names}
+    names |= {n.module for n in outside if isinstance(n, ast.ImportFrom) and n.module}
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    layer = path.relative_to(ROOT).parts[0]
+    above = set(LAYERS[LAYERS.index(layer) + 1 :])
+    assert not imported(path) & (above | {"bench", "tests"})
+
+
+def test_tasks_import_neither_torch_nor_a_tokenizer() -> None:
+    barred = {"torch", "tokenizers", "transformers", "ray", "sentencepiece"}
+    for path in (ROOT / "tasks").rglob("*.py"):
+        assert not imported(path) & barred, path
+        assert "datasets" not in top_level(path), path
+
+
+def loaded_by(*command: str) -> list[str]:
+    """Which heavy packages a fresh interpreter has loaded after running a command."""
+    report = f"print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    code = f"import sys\ntry:\n    {command[0]}\nexcept SystemExit:\n    pass\n{report}"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()[-1].split()
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
+    assert loaded_by(f"import {package}") == []
+
+
+@pytest.mark.parametrize("module", ["tasks.source", "tasks.metrics", "tasks.hub", "tasks.show"])
+def test_reading_rows_and_metrics_loads_nothing_heavy(module: str) -> None:
+    assert loaded_by(f"import {module}") == []
+
+
+@pytest.mark.parametrize("module", ["tasks", "harness", "harness.run"])
+def test_help_loads_nothing_heavy(module: str) -> None:
+    if (
+        not (ROOT / f"{module.replace('.', '/')}.py").exists()
+        and not (ROOT / module / "__main__.py").exists()
+    ):
+        pytest.skip(f"there is no {module} to run")
+    run = (
+        f"import runpy; sys.argv = ['{module}', '--help']; "
+        f"runpy.run_module('{module}', run_name='__main__')"
+    )
+    assert loaded_by(run) == []
