@@ -150,6 +150,7 @@ def averaged(
 
 
 def floored(metric: str, record: Record | None) -> Entry:
+    """The majority class's score as an entry, from a record that knows it."""
     if record is None:
         return Entry(metric, reason="no majority class")
     higher = record["higher_is_better"] is not False

@@ -9,11 +9,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from results import paper, statistics
+from results import escapes, paper, statistics, wording
 from results.cells import Entry, Seeds, contrast
 from results.paper import Claim
 from results.statistics import Difference
 from results.tables import Line, Table
+
+READING = "A difference in favour of the claim is positive; its 95% interval is paired, over seeds."
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,45 @@ def _printed(claim: Claim) -> tuple[float | None, str]:
                 values.append(-number.value if name == "ppl" else number.value)
         sides.append(math.fsum(values) / len(values))
     return sides[0] - sides[1], "recalled" if "recalled" in statuses else "confirmed"
+
+
+def markdown(verdicts: Sequence[Verdict]) -> str:
+    """The checklist as a Markdown table; a recalled number of the paper's is marked as one."""
+    told = ", ".join(f"{count} {word}" for word, count in counts(verdicts).items())
+    rows = ["| Table | Claim | Our runs | Difference | Seeds | In print | Why |", "|" + "---|" * 7]
+    for verdict in verdicts:
+        found = verdict.difference
+        cells = [
+            wording.name(verdict.claim.table),
+            verdict.claim.text,
+            verdict.verdict,
+            shown(found),
+        ]
+        cells += ["–" if found is None else str(found.n), in_print(verdict), why(verdict)]
+        rows.append(f"| {' | '.join(escapes.markdown(cell, brackets=True) for cell in cells)} |")
+    return f"### The paper's claims: {told}\n\n{READING}\n\n" + "\n".join(rows) + "\n"
+
+
+def shown(difference: Difference | None) -> str:
+    """ "+5.00 [+1.20, +8.80]", without the interval where there is none."""
+    if difference is None:
+        return "–"
+    if difference.low is None or difference.high is None:
+        return f"{difference.mean:+.2f}"
+    return f"{difference.mean:+.2f} [{difference.low:+.2f}, {difference.high:+.2f}]"
+
+
+def in_print(verdict: Verdict) -> str:
+    """The paper's own difference, marked where a number behind it is only recalled."""
+    if verdict.printed is None:
+        return "–"
+    text = f"{verdict.printed:+.1f}"
+    return f"paper {text}" if verdict.printed_status == "confirmed" else f"recalled ≈{text}ʳ"
+
+
+def why(verdict: Verdict) -> str:
+    """The verdict's reason, and whether it outlives the correction for many claims."""
+    return verdict.reason + (", also after Holm's correction" if verdict.holm else "")
 
 
 def counts(verdicts: Sequence[Verdict]) -> Mapping[str, int]:

@@ -35,7 +35,7 @@ _LATEX = {
     "▼": r"$^{--}$",
     "†": r"\dag{}",
 }
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#|~$]|^[+-])")
 
 
 def clean(text: str) -> str:

@@ -15,7 +15,7 @@ from results.tables import Table
 
 CUT = 600  # characters of a sample that are shown
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2em auto; max-width: 1500px;
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2em auto; max-width: 1800px;
   padding: 0 1.5em; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.2em; margin-top: 2.2em; border-bottom: 1px solid #ddd; }
 nav a { margin-right: 1em; } figure { margin: 1.5em 0; } figcaption { font-weight: 600; }
@@ -30,6 +30,8 @@ td.text { text-align: left; white-space: normal; min-width: 18em; overflow-wrap:
 tbody tr + tr { border-top: 1px solid #eee; } tbody th { font-weight: 500; }
 tr.group td { text-align: left; font-style: italic; border-top: 1px solid #222; }
 tr.not-run th, tr.floor th { color: #666; font-weight: 400; } th.reference { font-weight: 700; }
+td small { color: #777; font-size: 10.5px; }
+tbody th, thead th:first-child { position: sticky; left: 0; background: #fff; }
 .paper { color: #1f5fa8; font-size: 12px; } .missing { color: #888; } .seeds { color: #a04000; }
 ul.notes { font-size: 12.5px; color: #555; margin: .3em 0; padding-left: 1.2em; }
 .supported { color: #14713a; } .contradicted { color: #b02a1c; } .undecided { color: #777; }
@@ -101,36 +103,22 @@ def _claims(verdicts: Sequence[Verdict]) -> str:
     rows = []
     for verdict in verdicts:
         found = verdict.difference
-        shown = "–" if found is None else f"{found.mean:+.2f}"
-        if found is not None and found.low is not None and found.high is not None:
-            shown += f" [{found.low:+.2f}, {found.high:+.2f}]"
-        holds = ", also after Holm's correction" if verdict.holm else ""
-        seeds = "" if found is None else str(found.n)
         rows.append(
             f"<tr><td>{escaped(wording.name(verdict.claim.table))}</td>"
             f'<td class="text">{escaped(verdict.claim.text)}</td>'
-            f'<td class="{verdict.verdict}">{verdict.verdict}</td><td>{shown}</td><td>{seeds}</td>'
-            f"<td>{escaped(_printed(verdict))}</td>"
-            f'<td class="text">{escaped(verdict.reason + holds)}</td></tr>'
+            f'<td class="{verdict.verdict}">{verdict.verdict}</td>'
+            f"<td>{escaped(claims.shown(found))}</td><td>{'–' if found is None else found.n}</td>"
+            f"<td>{escaped(claims.in_print(verdict))}</td>"
+            f'<td class="text">{escaped(claims.why(verdict))}</td></tr>'
         )
-    said = (
-        "A difference in favour of the claim is positive; its 95% interval is paired, over seeds."
-    )
     heads = ("Table", "Claim", "Our runs", "Difference", "Seeds", "In print", "Why")
     head = "".join(f"<th>{text}</th>" for text in heads)
     return (
-        f'<h2 id="claims">The paper\'s claims</h2><p>{summary}. {said}</p>'
+        f'<h2 id="claims">The paper\'s claims</h2><p>{summary}. {claims.READING}</p>'
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>'
         + "\n".join(rows)
         + "</tbody></table></div>"
     )
-
-
-def _printed(verdict: Verdict) -> str:
-    if verdict.printed is None:
-        return "–"
-    text = f"{verdict.printed:+.1f}"
-    return f"paper {text}" if verdict.printed_status == "confirmed" else f"recalled ≈{text}ʳ"
 
 
 def _budget(runs: Sequence[Pretraining]) -> str:

@@ -6,6 +6,7 @@ so that nothing in them is markup, a macro or a spreadsheet formula.
 
 import csv as csv_module
 import io
+import re
 import textwrap
 from collections.abc import Callable
 
@@ -137,7 +138,7 @@ def html(table: Table) -> str:
             )
         cells = [
             "".join(
-                f'<div class="{piece.kind}">{escapes.html(piece.text)}</div>'
+                f'<div class="{piece.kind}">{_small_ends(escapes.html(piece.text))}</div>'
                 for piece in pieces(line.cells[column.id], notes)
             )
             for column in table.columns
@@ -230,6 +231,11 @@ def _grouped(table: Table) -> list[tuple[Line, str]]:
     return [
         (line, line.group if line.group != old else "") for line, old in zip(table.lines, before)
     ]
+
+
+def _small_ends(text: str) -> str:
+    """An interval in small print, so that a wide table stays readable."""
+    return re.sub(r"\[-?[\d.e+]+, -?[\d.e+]+\]", r"<small>\g<0></small>", text)
 
 
 def _shortstack(lines: list[str]) -> str:

@@ -1,6 +1,7 @@
 """Writes a grid's tables and its one-page report; nothing is recomputed that the store holds.
 
-    STORE/grids/NAME/tables/   table1.md .csv .tex .html ...   figure4.png .svg   index.html
+    STORE/grids/NAME/tables/   table1.md .csv .tex .html ...   figure4.png .svg   loss.svg
+                               claims.md   index.html
 
 A file whose bytes would not change is left alone. The same store gives the same bytes.
 """
@@ -41,6 +42,8 @@ def write(store: Path | str, grid: str) -> list[Path]:
     if curves:
         files["loss.svg"] = curves
     verdicts = claims.check(built)
+    if verdicts:
+        files["claims.md"] = claims.markdown(verdicts)
     samples = predictions.samples(read)
     index = page.index(grid, built, verdicts, runs, curves, samples, drawings)
     paths = [_put(folder / "index.html", index)]

@@ -66,3 +66,12 @@ def test_only_claims_about_the_grids_tables_are_asked(tmp_path):
     world = World(tmp_path)
     world.tables.append(table("mine", [row("glm")], [column("copa")]))
     assert claims.check(tables.build(world.write(), "g")) == []
+
+
+def test_the_checklist_marks_what_is_recalled(tmp_path):
+    found = verdict(tmp_path, "f4-bi-ppl", [50, 51, 52.1], [60, 61, 62])
+    text = claims.markdown([found])
+    assert "1 supported, 0 contradicted, 0 undecided" in text
+    assert "| supported | " in text
+    assert "recalled ≈" in text
+    assert "paper +" not in text
