@@ -1,0 +1,117 @@
+"""Rows, recipes and scales are values: what they ablate can be read off, and ratios stay."""
+
+from dataclasses import fields
+
+import pytest
+
+from ablations.recipes import RECIPES
+from ablations.scale import MATCHES, SCALES, VOCABULARIES, amounts, architecture, steps
+from ablations.scale import pretraining as pretraining_at
+from ablations.tables import TABLES
+from ablations.variants import VARIANTS
+from tasks import TASKS
+
+
+def changed(one, other):
+    return {f.name for f in fields(one) if getattr(one, f.name) != getattr(other, f.name)}
+
+
+@pytest.mark.parametrize(
+    ("row", "parent", "fields_changed"),
+    [
+        ("glm-large/no-shuffle", "glm-large", {"shuffle"}),
+        ("glm-large/sentinels", "glm-large", {"sentinels"}),
+        ("glm-large/sentinel-masks", "glm-large", {"sentinels"}),
+        ("glm-large/t5-like", "glm-large", {"shuffle", "sentinels"}),
+        ("glm-large/no-2d", "glm-large", {"inner_positions"}),
+    ],
+)
+def test_an_ablation_changes_its_field_of_the_objective_and_nothing_else(
+    row, parent, fields_changed
+):
+    variant, base = VARIANTS[row], VARIANTS[parent]
+    assert changed(variant, base) == {"name", "label", "objective"}
+    assert changed(variant.objective, base.objective) == fields_changed
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("glm-base", 109_338_624),
+        ("glm-large", 334_688_256),
+        ("glm-410m", 410_265_600),
+        ("glm-515m", 514_632_960),
+        ("glm-roberta", 354_873_344),
+    ],
+)
+def test_the_paper_scale_has_the_released_models_parameter_counts(name, parameters):
+    variant = VARIANTS[name]
+    body = architecture(variant, SCALES["paper"], "paper")
+    assert body.parameters(VOCABULARIES[variant.vocabulary]) == parameters
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_keeps_the_ratios_between_variants(scale):
+    def body(name):
+        return architecture(VARIANTS[name], SCALES[scale], "paper")
+
+    large, deeper, wider, base = map(body, ("glm-large", "glm-410m", "glm-515m", "glm-base"))
+    assert deeper.layers == 1.25 * large.layers
+    assert wider.layers == deeper.layers
+    assert wider.hidden == 1.125 * large.hidden
+    assert 2 * base.layers == large.layers
+    assert base.hidden == 0.75 * large.hidden
+    for one in (large, deeper, wider, base):
+        assert one.hidden % one.heads == 0
+
+
+def test_the_paper_scale_runs_the_recipes_steps_and_batch():
+    for name, count, batch in (
+        ("glm-base", 120_000, 1024),
+        ("glm-large", 200_000, 1024),
+        ("glm-doc", 200_000, 1024),
+        ("glm-515m", 200_000, 1024),
+        ("bert-large", 200_000, 1024),
+        ("glm-roberta", 250_000, 8192),
+    ):
+        variant = VARIANTS[name]
+        assert steps(variant, SCALES["paper"], "paper", "corpus_tokens") == count
+        assert pretraining_at(variant, SCALES["paper"], "paper").batch == batch
+
+
+def test_the_two_recipes_differ_exactly_where_paper_and_code_conflict():
+    paper, code = RECIPES["paper"], RECIPES["reference"]
+    conflicts = {
+        size: changed(paper.pretraining[size], code.pretraining[size]) for size in paper.pretraining
+    }
+    assert conflicts == {"base": {"steps"}, "large": set(), "roberta": {"decay", "decay_steps"}}
+    assert changed(paper.finetuning["gigaword"], code.finetuning["gigaword"]) == {"epochs"}
+    assert changed(paper.finetuning["squad_qg"], code.finetuning["squad_qg"]) == {"lr"}
+    assert changed(paper.finetuning["xsum"], code.finetuning["xsum"]) == set()
+
+
+@pytest.mark.parametrize("match", MATCHES)
+@pytest.mark.parametrize("name", ["bert-large", "gpt-large", "glm-doc", "glm-410m", "unilm-large"])
+def test_matching_gives_every_variant_the_same_amount_of_what_is_matched(name, match):
+    scale, variant, reference = SCALES["small"], VARIANTS[name], VARIANTS["glm-large"]
+
+    def spent(one):
+        settings = pretraining_at(one, scale, "paper")
+        each = amounts(one.objective, settings.length)
+        if match == "flops":
+            unit = each.flops(architecture(one, scale, "paper"), 2048)
+        else:
+            unit = getattr(each, match)
+        return unit * settings.batch * steps(one, scale, "paper", match, 2048)
+
+    assert spent(variant) == pytest.approx(spent(reference), rel=0.01)
+
+
+def test_every_column_of_the_paper_tables_names_a_task_and_metrics_that_exist():
+    for table in TABLES.values():
+        for column in table.columns:
+            known = {metric.name for metric in TASKS[column.task].metrics}
+            assert set(column.metrics) <= known, (table.id, column.id)
+        for row in table.rows:
+            assert row.variant is None or row.variant in VARIANTS
+            assert row.variant or row.reason

@@ -1,0 +1,152 @@
+"""The training loop: resumed runs repeat the same bits, parts make the same whole, NaN stops."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from glm.batch import batch_at, stream
+from glm.flops import parameter_count, training_flops
+from glm.infilling import BlankInfilling
+from glm.model import Shape, build, loss, tensors
+from glm.special import Special
+from harness import loop, pretraining
+from harness.errors import Diverged, Interrupted
+from harness.settings import Optimisation
+from harness.step import Machine
+
+SPECIAL = Special(
+    pad=0, eos=0, cls=1, sep=2, mask=3, unk=4, start=5, end=6, size=64, padded=128,
+    sentence_end=(7,),
+)  # fmt: skip
+SHAPE = Shape(2, 32, 2, 128, positions=48, activation="gelu", dropout=0.1, attention_dropout=0.1)
+OPTIMISATION = Optimisation(steps=8, lr=1e-2, warmup_steps=2, decay_steps=8)
+
+
+@dataclass
+class Bench:
+    """A `Work` that stops when it is told to."""
+
+    folder: Path
+    stop_after: int = 10**9
+    how: dict[str, Any] = field(default_factory=dict)
+    machine: Machine = field(default_factory=lambda: Machine(device="cpu"))
+    lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    asked: int = 0
+
+    def log(self, event, **facts):
+        self.lines.append((event, facts))
+
+    def stopping(self):
+        self.asked += 1
+        return self.asked >= self.stop_after
+
+
+def corpus():
+    rng = np.random.default_rng(0)
+    return stream([rng.integers(8, 64, size=60).tolist() for _ in range(20)], SPECIAL)
+
+
+def trained(work, *, rows=4, parts=1, poison=-1, optimisation=OPTIMISATION):
+    """A tiny model after pretraining, in `parts` micro-batches a step."""
+    torch.set_num_threads(1)
+    model = build(SHAPE, seed=1)
+    data = corpus()
+
+    def pieces(step):
+        batch = batch_at(data, BlankInfilling(), SPECIAL, seed=0, step=step, rows=rows, length=32)
+        total, made = batch.weight_M.sum(), []
+        size = rows // parts
+        for at in range(0, rows, size):
+            micro = tensors(pretraining.part(batch, at, at + size))
+            share = float(micro.weight_M.sum() / total)
+            scale = math.nan if step == poison else 1.0
+            made.append(
+                loop.Piece(
+                    lambda micro=micro, scale=scale: loss(model, micro, vocabulary=64) * scale,
+                    share,
+                    {"positions": 1.0},
+                    [f"row {at}"],
+                )
+            )
+        return made
+
+    ledger = loop.train(
+        model, pieces, optimisation, work, seed=3, device=torch.device("cpu"), model=model
+    )
+    return model, ledger
+
+
+def bits(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 7])
+def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path, stop_after):
+    whole, ledger = trained(Bench(tmp_path / "whole"))
+    with pytest.raises(Interrupted):
+        trained(Bench(tmp_path / "cut", stop_after=stop_after))
+    resumed = Bench(tmp_path / "cut")
+    after, other = trained(resumed)
+    assert resumed.lines[0] == ("resume", {"step": stop_after})
+    for name, tensor in bits(whole).items():
+        assert torch.equal(tensor, after.state_dict()[name]), name
+    assert other["positions"] == ledger["positions"]
+
+
+def test_micro_batches_give_the_same_step_up_to_rounding(tmp_path):
+    still = Shape(2, 32, 2, 128, positions=48, activation="gelu", dropout=0, attention_dropout=0)
+    torch.set_num_threads(1)
+    gradients = []
+    batch = batch_at(corpus(), BlankInfilling(), SPECIAL, seed=0, step=0, rows=4, length=32)
+    for size in (4, 2, 1):
+        model = build(still, seed=1).double()
+        for at in range(0, 4, size):
+            micro = tensors(pretraining.part(batch, at, at + size))
+            share = float(micro.weight_M.sum()) / float(batch.weight_M.sum())
+            (loss(model, micro, vocabulary=64) * share).backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+    for other in gradients[1:]:
+        torch.testing.assert_close(other, gradients[0], rtol=1e-6, atol=1e-9)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_at_once_with_the_batch(tmp_path):
+    with pytest.raises(Diverged) as caught:
+        trained(Bench(tmp_path), poison=5)
+    assert caught.value.step == 5
+    assert caught.value.detail["batch"] == ["row 0"]
+    assert "diverged@5" in str(caught.value)
+
+
+def test_the_curve_has_a_line_at_the_last_step_and_falls(tmp_path):
+    work = Bench(tmp_path)
+    trained(work, optimisation=Optimisation(40, 1e-2, 4, 40))
+    curve = [facts for event, facts in work.lines if event == "step"]
+    assert [line["step"] for line in curve] == [10, 20, 30, 40]
+    assert curve[-1]["loss"] < curve[0]["loss"]
+    assert curve[-1]["lr"] == pytest.approx(0.0)
+
+
+def test_counted_flops_are_those_that_torch_counts():
+    model = build(Shape(3, 32, 2, 128, 48, dropout=0, attention_dropout=0), seed=0).eval()
+    batch = batch_at(corpus(), BlankInfilling(), SPECIAL, seed=0, step=0, rows=4, length=32)
+    inputs = tensors(batch)
+    with FlopCounterMode(display=False) as counter:
+        # The counter knows matrix products, not the CPU's fused attention: name the backend.
+        hidden = model(inputs, backend="matmul").flatten(0, 1)[inputs.index_M]
+        model.logits(hidden).sum().backward()
+    squares = batch.rows * batch.width**2
+    ours = training_flops(3, 32, 128, batch.rows * batch.width, squares, len(batch.index_M))
+    assert counter.get_total_flops() == ours
+
+
+def test_counted_parameters_are_those_of_the_model():
+    for inner in (True, False):
+        shape = Shape(2, 48, 2, 256, positions=64, inner=inner)
+        count = sum(p.numel() for p in build(shape, seed=0).parameters())
+        assert parameter_count(2, 48, 256, 64, inner) == count == shape.parameters()
