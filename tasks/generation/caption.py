@@ -97,7 +97,16 @@ def corpus_meteor(answers: Sequence[Answer], *, repair: str = "") -> float | Non
     # An empty line would make the Java program's answers run out of step with the questions.
     references = {i: [mend(r) or "." for r in refs] for i, (_, refs) in enumerate(pairs)}
     hypotheses = {i: [mend(text) or "."] for i, (text, _) in enumerate(pairs)}
+    tool = None
     try:
-        return float(Meteor().compute_score(references, hypotheses)[0])
+        tool = Meteor()
+        return float(tool.compute_score(references, hypotheses)[0])
     except (OSError, ValueError) as error:
         raise Absent(f"METEOR's Java program failed: {error}") from None
+    finally:
+        if tool is not None:  # the package leaves its process and pipes to the garbage collector
+            process = tool.meteor_p
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                stream.close()

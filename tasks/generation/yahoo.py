@@ -20,7 +20,6 @@ from tasks.errors import UserError
 from tasks.faults import identity, texts
 from tasks.formats import infilling
 from tasks.generation.bleu import sacre_bleu, tokenised_bleu
-from tasks.generation.text_repair import yahoo as repaired
 from tasks.spec import Blank, Generate, How, Part, Question, Row, Task
 
 if TYPE_CHECKING:  # reading a table needs this module, not numpy
@@ -28,10 +27,11 @@ if TYPE_CHECKING:  # reading a table needs this module, not numpy
 
 BLANK = "<blank>"
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5)
+DEFAULT_RATIO = 0.3
 
 
 def ask(row: Row, how: How) -> list[Question]:
-    """One question: `how.options` needs "ratio"; training may give "epoch" (0)."""
+    """One question. Options: "ratio" (0.3), "blanks" (see above) and, in training, "epoch" (0)."""
     wanted = ratio(how)
     words = row["text"].split()
     blanked = row.get("blanks", {}).get(f"{wanted:g}")
@@ -143,27 +143,22 @@ def alignment(words: Sequence[str], blanked: Sequence[str]) -> list[tuple[int, i
     return spans if at == len(words) else None
 
 
-def complete(template: str, filled: Sequence[str]) -> str:
-    """The document with its blanks filled; raises `ValueError` if their numbers differ."""
-    if template.replace("{{", "").count("{}") != len(filled):
-        raise ValueError(f"{len(filled)} texts for the blanks of {template[:80]!r}")
-    return " ".join(template.format(*(repaired(text) for text in filled)).split())
-
-
 def ratio(how: How) -> float:
     """The option `ratio`, checked."""
-    value = how.options.get("ratio")
+    value = how.options.get("ratio", DEFAULT_RATIO)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-        raise UserError(f"yahoo needs the option ratio, between 0 and 1 (0.1 .. 0.5): {value!r}")
+        raise UserError(f"option ratio of yahoo: {value!r} is not between 0 and 1 (0.1 .. 0.5)")
     return float(value)
 
 
 def notes(how: How) -> str:
-    """Where the test's blanks come from."""
-    if how.options.get("blanks") == "files":
-        return ""
-    drawn = f"seed:{how.seed}"
-    return drawn if "blanks" in how.options else f"blanks:files-else-drawn|{drawn}"
+    """Where the test's blanks come from, and how many, as far as the options do not say it."""
+    parts = [
+        "" if "ratio" in how.options else f"ratio:{DEFAULT_RATIO}",
+        "" if "blanks" in how.options else "blanks:files-else-drawn",
+        "" if how.options.get("blanks") == "files" else f"seed:{how.seed}",
+    ]
+    return "|".join(part for part in parts if part)
 
 
 def rows(record: Mapping[str, Any]) -> list[Row]:
