@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glm.attention import BACKENDS, choose
+from glm.crossentropy import cross_entropy
 
 EPSILON = 1e-5  # of every layer norm
 DEVIATION = 0.02  # of the initial weights
@@ -183,19 +184,21 @@ def loss(
 ) -> Tensor:
     """Mean cross-entropy of the targets in nats, weighted by `weight_M`: a scalar in fp32.
 
-    Logits exist at `index_M` only. The `vocabulary` real entries compete; padding rows of the token
-    table do not, and smoothing spreads its mass over real entries (the original spread it over
-    padding rows as well: pass `model.shape.vocabulary` for that). Without any weight it is zero.
+    Logits exist at `index_M` only, and not all at once. The `vocabulary` real entries compete;
+    padding rows of the token table do not, and smoothing spreads its mass over real entries (the
+    original spreads it over padding rows as well: pass `model.shape.vocabulary` for that). Without
+    any weight it is zero.
     """
     hidden_MH = model(batch).flatten(0, 1)[batch.index_M]
-    logits_MV = model.logits(hidden_MH)
-    real_MV = logits_MV.float() if logits_MV.dtype != torch.float64 else logits_MV
-    log_MV = real_MV[:, :vocabulary].log_softmax(-1)
-    each_M = -log_MV.gather(1, batch.target_M[:, None])[:, 0]
-    if label_smoothing:
-        each_M = (1 - label_smoothing) * each_M - label_smoothing * log_MV.mean(-1)
-    weight_M = batch.weight_M.to(each_M.dtype)
-    return (each_M * weight_M).sum() / weight_M.sum().clamp(min=torch.finfo(torch.float32).tiny)
+    total = cross_entropy(
+        hidden_MH,
+        model.word.weight,
+        batch.target_M,
+        batch.weight_M,
+        vocabulary=vocabulary,
+        label_smoothing=label_smoothing,
+    )
+    return total / batch.weight_M.sum().clamp(min=torch.finfo(torch.float32).tiny)
 
 
 def initialise(model: Transformer, seed: int) -> Transformer:

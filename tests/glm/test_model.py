@@ -4,9 +4,11 @@ import dataclasses
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from glm.crossentropy import cross_entropy
 from glm.importers import original_name
-from glm.model import Shape, Transformer, loss
+from glm.model import Shape, Transformer, build, lengthen, loss
 from tests.glm.golden import read, tiny_batch, tiny_model
 
 SIZES = {
@@ -70,3 +72,130 @@ def test_gradients_equal_the_original():
         norm, total = expected[original_name(name)]
         assert parameter.grad.norm().item() == pytest.approx(norm, abs=1e-9), name
         assert parameter.grad.sum().item() == pytest.approx(total, abs=1e-9), name
+
+
+def test_the_loss_does_not_depend_on_how_its_targets_are_cut_up():
+    torch.manual_seed(0)
+    hidden, table = torch.randn(10, 8).double(), torch.randn(128, 8).double()
+    target, weight = torch.randint(0, 100, (10,)), torch.rand(10)
+
+    def by(make):
+        inputs = [hidden.clone().requires_grad_(True), table.clone().requires_grad_(True)]
+        value = make(*inputs)
+        (3 * value).backward()
+        return [value.detach(), inputs[0].grad, inputs[1].grad]
+
+    def definition(h, t):
+        each = F.cross_entropy((h @ t.T)[:, :100], target, reduction="none", label_smoothing=0.1)
+        return (each * weight).sum()
+
+    expected = by(definition)
+    for chunk in (3, 10, 1000):
+        found = by(
+            lambda h, t, chunk=chunk: cross_entropy(
+                h, t, target, weight, vocabulary=100, label_smoothing=0.1, chunk=chunk
+            )
+        )
+        for ours, theirs in zip(found, expected, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9)
+
+
+def test_padding_rows_of_the_table_take_no_probability_and_learn_nothing():
+    model, batch = build(SMALL, seed=0).eval(), tiny_batch()
+    loss(model, batch, vocabulary=100, label_smoothing=0.1).backward()
+    assert (model.word.weight.grad[100:] == 0).all()
+    with torch.no_grad():
+        before = loss(model, batch, vocabulary=100)
+        model.word.weight[100:] = 50.0
+        assert torch.equal(loss(model, batch, vocabulary=100), before)
+
+
+def test_smoothing_over_the_padded_vocabulary_is_the_original_and_another_number():
+    # Golden 05 has no padding rows, so both readings agree there; here 28 of 128 rows pad.
+    model, batch = build(SMALL, seed=0).eval(), tiny_batch()
+    real = loss(model, batch, vocabulary=100, label_smoothing=0.1)
+    padded = loss(model, batch, vocabulary=128, label_smoothing=0.1)
+    assert padded.item() != pytest.approx(real.item(), abs=1e-3)
+
+
+def test_weights_weigh_and_targets_without_weight_do_not_count():
+    model, batch = build(SMALL, seed=0).eval(), tiny_batch()
+    half = dataclasses.replace(batch, weight_M=batch.weight_M.clone())
+    half.weight_M[6:] = 0
+    first = dataclasses.replace(
+        batch, index_M=batch.index_M[:6], target_M=batch.target_M[:6], weight_M=batch.weight_M[:6]
+    )
+    torch.testing.assert_close(
+        loss(model, half, vocabulary=100), loss(model, first, vocabulary=100)
+    )
+    none = dataclasses.replace(batch, weight_M=torch.zeros_like(batch.weight_M))
+    assert loss(model, none, vocabulary=100).item() == 0.0
+
+
+def test_initial_weights_are_the_original_ones_in_distribution():
+    model = build(Shape(6, 256, 4, 30592), seed=0)
+    expected = read("16_param_counts_init")["init_mean_std_6x256"]
+    ours = {original_name(name): parameter for name, parameter in model.named_parameters()}
+    for name, (mean, deviation) in expected.items():
+        parameter, few = ours[name], 6 / ours[name].numel() ** 0.5
+        assert parameter.mean().item() == pytest.approx(mean, abs=0.02 * few + 1e-5), name
+        found = parameter.std().item() if deviation else (parameter - mean).abs().max().item()
+        assert found == pytest.approx(deviation, rel=0.02, abs=1e-7), name
+
+
+def test_the_same_seed_gives_the_same_weights_and_asks_nothing_of_the_global_generator():
+    state = torch.get_rng_state()
+    one, two, other = (build(SMALL, seed=seed).state_dict() for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert not torch.equal(one["word.weight"], other["word.weight"])
+
+
+def test_dropout_repeats_from_its_seed_and_is_absent_in_evaluation():
+    model, batch = build(SMALL, seed=0), tiny_batch()
+
+    def run(seed):
+        torch.manual_seed(seed)
+        return loss(model, batch, vocabulary=100).item()
+
+    assert run(3) == run(3) != run(4)
+    model.eval()
+    assert run(3) == run(4)
+
+
+def test_bf16_autocast_stays_near_fp32():
+    model, batch = build(SMALL, seed=0).eval(), tiny_batch()
+    exact = loss(model, batch, vocabulary=100)
+    exact.backward()
+    gradient = model.blocks[0].fused.weight.grad.clone()
+    model.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = loss(model, batch, vocabulary=100)
+    rough.backward()
+    assert rough.dtype == torch.float32
+    torch.testing.assert_close(rough, exact, rtol=0, atol=2e-2)
+    difference = (model.blocks[0].fused.weight.grad - gradient).norm() / gradient.norm()
+    assert difference < 0.05
+
+
+def test_a_batch_of_numpy_arrays_becomes_tensors():
+    batch = tiny_batch()
+    assert batch.tokens_BT.dtype == torch.int32 and batch.index_M.dtype == torch.int64
+    assert batch.tokens_BT.shape == (2, 15) and len(batch.weight_M) == 12
+
+
+def test_a_longer_model_keeps_its_first_positions():
+    model = build(SMALL, seed=0).eval()
+    longer = lengthen(model, 48, seed=7).eval()
+    assert longer.shape == dataclasses.replace(SMALL, positions=48)
+    assert longer.position.weight.shape == longer.inner.weight.shape == (49, 32)
+    batch = tiny_batch()
+    assert torch.equal(model(batch), longer(batch))
+    with pytest.raises(ValueError, match="more than 16 allow"):
+        lengthen(model, 16, seed=7)
+
+
+@pytest.mark.parametrize("change", [{"heads": 5}, {"activation": "relu"}])
+def test_a_shape_that_cannot_be_is_refused(change):
+    with pytest.raises(ValueError, match=r"heads 5|relu"):
+        dataclasses.replace(SMALL, **change)
