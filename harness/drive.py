@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from harness import inline, provenance
-from harness.checksums import fault, write_json
+from harness import inline, locks, provenance
+from harness.checksums import fault, read_json, write_json
 from harness.errors import UserError
 from harness.progress import Progress
 from harness.schedule import Schedule
@@ -54,7 +54,8 @@ def drive(
 
     progress = Progress(schedule, store, seconds or {}, quiet=quiet)
     stop = Stop(stop_file, resume, progress.close)
-    write_json(note, {"pid": os.getpid(), **session["provenance"]})
+    _forget_the_dead(store)
+    write_json(note, {**locks.me(), **session["provenance"]})
     stop.install()
     progress.open()
     partial = sum(states[digest] == "partial" for digest in left)
@@ -67,9 +68,18 @@ def drive(
         runner(machine)(schedule, store, session, progress, stop)
     finally:
         progress.close()
+        store.forget()
         stop.uninstall()
         tidy()
     return schedule
+
+
+def _forget_the_dead(store: Store) -> None:
+    """Remove what killed drivers of this machine have left behind."""
+    for note in (store.root / "sessions").glob("*.json"):
+        if locks.gone(read_json(note) or {}):
+            note.unlink(missing_ok=True)
+            note.with_suffix(".stop").unlink(missing_ok=True)
 
 
 def runner(machine: Machine) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import guard
 from harness.attempt import Outcome, attempt
 from harness.progress import Progress
 from harness.record import events
@@ -30,6 +31,7 @@ def run(
 ) -> None:
     """Run what is left of the schedule until it is done, failed, or asked to stop."""
     ray = connect(schedule.machine, schedule.steps.values())
+    watch = guard.start()
     stop.install()  # Ray has put its own handler in place
     flight = _Flight(ray, schedule, store, session)
     waited: set[str] = set()
@@ -49,6 +51,7 @@ def run(
                 waited = progress.waits(schedule.poll(store), waited)
     finally:
         ray.shutdown()
+        watch.communicate()  # closes its pipe, and waits until nothing of Ray is left
 
 
 class _Flight:

@@ -146,7 +146,10 @@ def machine(grid: Grid, **options: Any) -> step.Machine:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a grid, for editors."""
-    made = Grid.model_json_schema()
+    made, table = Grid.model_json_schema(), InlineTable.model_json_schema()
+    made["$defs"] |= {**table.pop("$defs"), "InlineTable": table}
+    written = {"$ref": "#/$defs/InlineTable"}
+    made["properties"]["tables"]["items"] = {"anyOf": [{"type": "string"}, written]}
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     made["title"] = "grid.yaml"
     return made

@@ -94,10 +94,16 @@ def waiting_for(path: Path) -> str | None:
 def _dead(path: Path, other: dict[str, Any], session: str, expiry: float, probe: Path) -> bool:
     if other.get("session") == session:
         return True
-    if other.get("space") == _space():
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            return _start(int(other["pid"])) != other["start"]
-    return _age(path, probe) > expiry
+    return gone(other) or (other.get("space") != _space() and _age(path, probe) > expiry)
+
+
+def gone(other: dict[str, Any]) -> bool:
+    """Whether a process described by `me` is known to be no more: only seen on its own machine."""
+    if other.get("space") != _space():
+        return False
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return _start(int(other["pid"])) != other["start"]
+    return False
 
 
 def _replace(path: Path, other: dict[str, Any], mine: Path, expiry: float) -> None:

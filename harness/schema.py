@@ -191,18 +191,13 @@ class InlineTable(_Model):
     reference: str = ""
 
 
-_TABLE_SCHEMA = {"anyOf": [{"type": "string"}, InlineTable.model_json_schema()]}
-
-
 class Grid(_Model):
     """Everything that a `grid.yaml` may say."""
 
     name: str = ""
     scale: str = "micro"
     overrides: dict[str, Scalar] = {}  # single numbers of the scale
-    tables: Annotated[
-        list[Any], Field(min_length=1), WithJsonSchema({"type": "array", "items": _TABLE_SCHEMA})
-    ]
+    tables: Annotated[list[Any], Field(min_length=1)]  # ids of the paper's, and InlineTables
     data: Data = Field(default_factory=lambda: Data.model_validate({}))
     seeds: SeedPairs = SeedPairs()
     sweep: Sweep | None = None

@@ -104,6 +104,18 @@ class Step:
     @cached_property
     def digest(self) -> str:
         """16 hexadecimal digits; equal exactly when the same thing would be computed."""
+        # Inputs first, and iteratively: a chain may be longer than Python's recursion limit.
+        stack = [self]
+        while stack:
+            step = stack[-1]
+            unknown = [i for i in step.inputs.values() if "digest" not in i.__dict__]
+            if unknown:
+                stack += unknown
+            else:
+                stack.pop().__dict__["digest"] = step._identity()
+        return self.__dict__["digest"]
+
+    def _identity(self) -> str:
         identity = {
             "kind": self.kind,
             "version": version(self.spec),

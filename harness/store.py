@@ -57,6 +57,7 @@ class Store:
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).absolute()
         self._found: dict[str, dict[str, str]] = {}  # kind -> digest -> folder's name
+        self._planned: dict[str, str] = {}  # digest -> folder: one name per step within a plan
 
     def open(self) -> "Store":
         """Make the root where it is missing. Raises StoreDamaged when it is no store of ours."""
@@ -84,20 +85,27 @@ class Store:
         for kind in kinds:
             self._found[kind] = _listed(self.root / kind)
 
+    def forget(self) -> None:
+        """Drop what `scan` has seen: other processes have changed it since."""
+        self._found.clear()
+
     def path(self, step: Step) -> Path:
         """The step's finished folder, or where it will be; one made under another name counts."""
         whole = self._named(step, "")
         if whole is None:
             part = self._named(step, ".part")
-            whole = part.with_suffix("") if part else self.root / step.folder
+            whole = part.with_suffix("") if part else self.root / self._folder(step)
         return whole
 
     def part(self, step: Step) -> Path:
         """The folder the step is worked on in; one begun under another name is gone on with."""
-        return self._named(step, ".part") or self.root / f"{step.folder}.part"
+        return self._named(step, ".part") or self.root / f"{self._folder(step)}.part"
+
+    def _folder(self, step: Step) -> str:
+        return self._planned.get(step.digest, step.folder)
 
     def _named(self, step: Step, ending: str) -> Path | None:
-        own = self.root / (step.folder + ending)
+        own = self.root / (self._folder(step) + ending)
         if step.kind in self._found:
             name = self._found[step.kind].get(step.digest + ending)
         else:
@@ -119,6 +127,7 @@ class Store:
         self.scan({step.kind for step in steps.values()})
         states = {}
         for digest, step in steps.items():
+            self._planned.setdefault(digest, step.folder)
             found = self._found[step.kind]
             partial = "partial" if f"{digest}.part" in found else "absent"
             states[digest] = "done" if digest in found else partial

@@ -1,0 +1,120 @@
+"""A plan is quick, imports nothing heavy, and says what is shared and what is finished first."""
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness import plan as plans
+from harness.drive import drive
+from harness.step import Machine, Step, ordered
+from harness.store import Store
+from harness.why import why
+from tests.harness.steps_for_tests import Add, Count
+
+
+@dataclass(frozen=True)
+class Trial:
+    score: Step
+    selection: Step | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    table: str
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Expansion:
+    cells: tuple[Cell, ...]
+
+    @property
+    def steps(self) -> dict[str, Step]:
+        scores = [trial.score for cell in self.cells for trial in cell.trials]
+        return ordered({score.digest: score for score in scores})
+
+
+def grid(cells: int) -> Expansion:
+    """Ten long steps shared by all the cells, in two tables of which the first is smaller."""
+    long = [Step("count", f"long-{i}", Count(steps=1000, seed=i)) for i in range(10)]
+    scores = [
+        Step("add", f"score-{i}", Add(i), {"long": long[i * 10 // cells]}) for i in range(cells)
+    ]
+    return Expansion(
+        tuple(
+            Cell("small" if i < cells // 5 else "large", (Trial(score),))
+            for i, score in enumerate(scores)
+        )
+    )
+
+
+def test_a_plan_counts_states_and_sharing_and_names_the_first_table(tmp_path: Path):
+    store, expansion = Store(tmp_path).open(), grid(100)
+    steps = expansion.steps
+    first = next(iter(steps))
+    store.begin(store.order(steps[first]))
+    plan = plans.make(expansion, store, Machine(cpus=2))
+    by_digest = {line.step.digest: line for line in plan.lines}
+    assert by_digest[first].cells == 10 and by_digest[first].state == "partial"
+    assert plan.cells == plan.results == 100 and len(plan.lines) == 110
+    shown = plans.show(plan, store)
+    assert "100 cells from 100 distinct results" in shown
+    assert "110 steps: 0 done, 1 partial, 109 to run" in shown
+    assert shown.index("small: 20 cells") < shown.index("large: 80 cells") and "(first)" in shown
+
+
+def test_a_trial_spelled_twice_is_planned_once(tmp_path: Path):
+    scores = [Step("add", "a", Add(1e-5)), Step("add", "b", Add(0.00001))]
+    expansion = Expansion(tuple(Cell("t", (Trial(score),)) for score in scores))
+    plan = plans.make(expansion, Store(tmp_path), Machine())
+    assert (plan.cells, plan.results, len(plan.lines)) == (2, 1, 1)
+    assert "2 cells from 1 distinct results" in plans.show(plan, Store(tmp_path))
+
+
+def test_a_thousand_cells_are_planned_in_a_moment(tmp_path: Path):
+    began = time.process_time()
+    store = Store(tmp_path)
+    plans.show(plans.make(grid(1000), store, Machine()), store)
+    assert time.process_time() - began < 1.0
+
+
+def test_times_come_from_what_steps_of_the_kind_took(tmp_path: Path):
+    store = Store(tmp_path).open()
+    done = Step("count", "done", Count(steps=10, pause=0.01))
+    drive({done.digest: done}, store, Machine(executor="inline"), quiet=True)
+    more = Step("count", "more", Count(steps=100, pause=0.01))
+    cells = tuple(Cell("t", (Trial(step),)) for step in (done, more))
+    lines = plans.make(Expansion(cells), store, Machine()).lines
+    assert lines[0].state == "done" and 0.9 < lines[1].seconds < 60
+
+
+def test_why_names_the_field_that_a_step_differs_in(tmp_path: Path):
+    store = Store(tmp_path).open()
+    before = Step("add", "sum", Add(1), {"c": Step("count", "c", Count(steps=2, pause=0))})
+    drive({before.digest: before}, store, Machine(executor="inline"), quiet=True)
+    assert why(before, store) == ["add sum: done, would not run again"]
+    after = Step("add", "sum", Add(1), {"c": Step("count", "c", Count(steps=3, pause=0))})
+    said = why(after, store)
+    assert "  another c:" in said and any("steps: 2 there, 3 now" in line for line in said)
+
+
+HEAVY = "torch ray transformers datasets"
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["harness.run", "harness.__main__", "harness.grid", "harness.plan", "harness.drive"],
+)
+def test_nothing_heavy_is_imported_to_plan_or_to_help(module: str):
+    code = (
+        f"import sys, {module}\n"
+        "from harness.names import Names\n"
+        "Names.installed()\n"
+        f"print([name for name in {HEAVY.split()} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
