@@ -10,7 +10,7 @@ A style is a frozen dataclass with four methods. The training loop knows no more
         which there was no room
     loss(model, head, items, tokenizer, rng) -> scalar tensor
         the mean over items, weighted by `item.weight`: micro-batches of a batch are combined with
-        the sums of their weights. `rng` is for styles that draw (infill); others ignore it
+        the sums of their weights. `rng` is for styles that draw (infilling); others ignore it
     answer(model, head, items, tokenizer, batch_positions) -> list[Answer]
         in the order of the items, in evaluation mode and without gradients; the same for every
         batch size, up to rounding
@@ -26,9 +26,13 @@ import torch
 from torch import nn
 
 from glm.bertcloze import BertClozeStyle
+from glm.bertinfill import BertInfillStyle
 from glm.classifier import ClassifierStyle
 from glm.cloze import ClozeStyle
+from glm.infill import InfillStyle
+from glm.language import LanguageStyle
 from glm.model import Shape, Transformer
+from glm.seq2seq import Seq2SeqStyle
 from glm.sequences import Item
 from glm.tokens import Tokenizer
 from tasks.spec import Answer
@@ -66,4 +70,8 @@ STYLES: Mapping[str, Style] = {
     "cloze": ClozeStyle(),
     "classifier": ClassifierStyle(),
     "bert-cloze": BertClozeStyle(),
+    "seq2seq": Seq2SeqStyle(),
+    "infill": InfillStyle(),
+    "bert-infill": BertInfillStyle(),
+    "lm": LanguageStyle(),
 }
