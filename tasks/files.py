@@ -12,8 +12,9 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NoReturn
+from typing import IO, Any, NoReturn
 
 from tasks.errors import UserError
 
@@ -138,7 +139,7 @@ def digest(paths: Sequence[Path]) -> str:
 
 
 @contextmanager
-def opened_raw(path: Path) -> Iterator[BinaryIO]:
+def opened_raw(path: Path) -> Iterator[BufferedReader]:
     """Opens a file without decompressing it."""
     try:
         with open(path, "rb") as stream:

@@ -162,9 +162,9 @@ def floor(task: Task, questions: Sequence[Question], answers: Answers) -> dict[s
 
     Of all constant answers ("always class k") it is the one that does best on the task's first
     metric; for accuracy that is the majority class, and for MultiRC, where F1a comes first, it is
-    "every answer is right". A task with a `guess` (ReCoRD: the candidate that its passage names most
-    often) is answered by that instead. `answers` carry the gold; `questions` are theirs, in order,
-    and may be empty for a task without a guess.
+    "every answer is right". A task with a `guess` (ReCoRD: the candidate that its passage names
+    most often) is answered by that instead. `answers` carry the gold; `questions` are theirs, in
+    order, and may be empty for a task without a guess.
     """
     if not _scorable(answers):
         return {metric.name: None for metric in task.metrics}

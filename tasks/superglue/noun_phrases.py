@@ -49,13 +49,14 @@ PARTICLES = frozenset(
 # Past and third-person forms that no suffix gives away; regular ones end in -ed.
 VERBS = frozenset(
     """ate beat began bent bit blew bought broke brought built burnt caught chose crept cut dealt
-    drank drew drove fed fell felt fought found flew forgot forgave froze gave grew heard held hid
-    hit hung hurt kept knew laid lay led left lent lit lost meant met paid ran rang read rode rose said
-    sang sank sat saw sent set shook shot shut slept slid sold sought spent spoke spread stole stood
-    struck stuck swam swept swore taught thought threw told took tore understood went woke won wore
-    wrote knows thinks wants needs tells says asks gives takes keeps loves hates likes looks seems
-    lives owns has know think want need tell ask give take keep love hate seem live own fit fits
-    run runs sit sits stand stands""".split()
+    drank drew drove fed fell felt fought found flew forgot forgave froze gave grew heard held
+    hid hit hung hurt kept knew laid lay led left lent lit lost meant met paid ran rang read
+    rode rose said sang sank sat saw sent set shook shot shut slept slid sold sought spent spoke
+    spread stole stood struck stuck swam swept swore taught thought threw told took tore
+    understood went woke won wore wrote knows thinks wants needs tells says asks gives takes
+    keeps loves hates likes looks seems lives owns has know think want need tell ask give take
+    keep love hate seem live own fit fits run runs sit sits stand stands
+    """.split()
 )
 NOUNS = frozenset(
     """bullying building clothing evening family feeling hundred meeting morning painting speed

@@ -3,14 +3,18 @@
 import gzip
 import json
 import lzma
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tasks import TASKS
 from tasks.errors import UserError
 from tasks.source import Folder, Loaded, fingerprint, load
+from tasks.spec import How
 from tests.tasks.samples import FOLDERS, RECORDS, jsonl, put, rows
 
 
@@ -256,6 +260,59 @@ def test_ids_are_unique_across_questions_of_one_passage(tmp_path: Path) -> None:
     twice = {"text": passage["text"], "questions": passage["questions"] * 2}
     put(tmp_path, "multirc", jsonl([RECORDS["multirc"] | {"passage": twice}]))
     assert "2 x duplicated id" in message("multirc", tmp_path)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+def exchanged(value: Any, place: int, other: Any) -> tuple[Any, int]:
+    """A JSON value with its `place`-th part, counted depth first, exchanged for another."""
+    if place == 0:
+        return other, -1
+    place -= 1
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        made = dict(pairs) if isinstance(value, dict) else list(value)
+        for key, inner in pairs:
+            if place >= 0:
+                made[key], place = exchanged(inner, place, other)
+        return made, place
+    return value, place
+
+
+def survives(name: str, content: bytes) -> None:
+    """A file gives rows that can be asked, or a `UserError`; nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        put(Path(folder), name, content)
+        try:
+            loaded = load_dev(name, Path(folder))
+        except UserError as error:
+            assert str(error)
+            return
+    for row in loaded.rows:
+        for style in ("cloze", "classifier"):
+            assert TASKS[name].ask(row, How(style=style))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(RECORDS)), st.integers(1, 40), anything)
+def test_no_exchanged_value_breaks_more_than_its_row(name: str, place: int, other: Any) -> None:
+    survives(name, jsonl([exchanged(RECORDS[name], place, other)[0]]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(sorted(RECORDS)), st.data())
+def test_no_broken_byte_breaks_more_than_its_row(name: str, data: st.DataObject) -> None:
+    content = bytearray(jsonl([RECORDS[name]]))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    survives(name, bytes(content))
 
 
 def test_every_sample_folder_is_the_official_one() -> None:

@@ -1,0 +1,194 @@
+"""Look at tasks from the command line.
+
+python -m tasks show copa --source folder --path DIR --split val -n 3
+python -m tasks check --source folder --path DIR
+python -m tasks world --out DIR --documents 50000 --seed 1
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import UserError
+
+if TYPE_CHECKING:
+    from tasks.source import Source
+    from tasks.spec import Task
+
+SPLIT = {"train": "train", "dev": "dev", "val": "dev", "validation": "dev", "test": "test"}
+SAMPLE_WORLD = 200  # documents of the world that is made when none is given
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; 0 if all is well, 1 if rows are bad, 2 for a user's error."""
+    given = _parser().parse_args(arguments)
+    try:
+        with ExitStack() as stack:
+            return {"show": _show, "check": _check, "world": _world}[given.command](given, stack)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tasks", description="Look at tasks: their questions, files and world."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    show = commands.add_parser("show", help="print rendered questions")
+    show.add_argument("task")
+    show.add_argument("--split", choices=sorted(SPLIT), default="dev")
+    show.add_argument("-n", type=int, default=3, help="rows to print")
+    show.add_argument("--style", default="", help="cloze | classifier | ... (the task's first)")
+    show.add_argument("--pattern", type=int, default=0)
+    show.add_argument("--mode", default="", help="WSC: rank | generate | classify")
+    show.add_argument("--train", action="store_true", help="as asked in training")
+    show.add_argument("--file", help="this file below --path instead of the split's own")
+    show.add_argument("--on-bad-row", choices=("stop", "skip"), default="stop")
+    check = commands.add_parser("check", help="count and check every file below a folder")
+    check.add_argument("tasks", nargs="*", metavar="TASK", help="these tasks only")
+    check.add_argument("--official", action="store_true", help="the official counts are required")
+    for command in (show, check):
+        command.add_argument("--source", choices=("folder", "hub", "microworld"), default="folder")
+        command.add_argument("--path", help="the folder (a world's, for microworld)")
+        command.add_argument("--seed", type=int, default=1, help="of a world made for the purpose")
+    world = commands.add_parser("world", help="write the built-in world's corpus and data sets")
+    world.add_argument("--out", required=True)
+    world.add_argument("--documents", type=int, required=True)
+    world.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+def _named(name: str) -> "Task":
+    import difflib
+
+    from tasks import TASKS
+
+    if name in TASKS:
+        return TASKS[name]
+    near = difflib.get_close_matches(name, TASKS, 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise UserError(f"there is no task {name!r}: it is one of {', '.join(TASKS)}.{hint}")
+
+
+def _root(given: argparse.Namespace, stack: ExitStack) -> str:
+    """The folder to read; for the microworld without a path, a small one made and removed again."""
+    if given.path:
+        return given.path
+    if given.source == "folder":
+        raise UserError("--source folder needs --path DIR, the folder that holds the files.")
+    from tasks import microworld
+
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="world-"))
+    microworld.write(folder, seed=given.seed, documents=SAMPLE_WORLD)
+    return folder
+
+
+def _show(given: argparse.Namespace, stack: ExitStack) -> int:
+    from tasks.show import show
+    from tasks.source import load
+    from tasks.spec import How
+
+    task, split = _named(given.task), SPLIT[given.split]
+    style = given.style or task.styles[0]
+    if style not in task.styles:
+        raise UserError(f"{task.title} has no style {style!r}: {', '.join(task.styles)}.")
+    how = How(style=style, train=given.train, pattern=given.pattern, mode=given.mode)
+    loaded = load(task, split, _source(given, task, split, stack))
+    print(f"{task.title}, {given.split}: {len(loaded.rows)} rows from {', '.join(loaded.files)}")
+    if loaded.skipped:
+        print(f"left out {len(loaded.skipped)} bad rows: {', '.join(loaded.skipped[:20])}")
+    for row in loaded.rows[: given.n]:
+        questions = task.ask(row, how)
+        for question in questions:
+            print("\n" + show(question))
+        if not questions:
+            print(f"\n  id {row['id']}\n    (not asked in training)")
+    return 0
+
+
+def _source(given: argparse.Namespace, task: "Task", split: str, stack: ExitStack) -> "Source":
+    from tasks.source import Folder, Hub, find
+    from tasks.survey import beside
+
+    if given.source == "hub":
+        return Hub(on_bad_row=given.on_bad_row)
+    root = _root(given, stack)
+    if given.file:
+        return Folder(root, {task.name: {split: given.file}}, given.on_bad_row)
+    plain = Folder(root, on_bad_row=given.on_bad_row)
+    try:
+        find(task, split, plain)
+    except UserError:
+        others = [path.relative_to(root) for path in beside(task, root)]
+        if not others:
+            raise
+        options = [path for path in others if SPLIT.get(path.name.split(".")[0]) == split]
+        chosen = str((options or others)[0])
+        print(f"{task.title} has no {split} file of its own here; showing {chosen}.")
+        return Folder(root, {task.name: {split: chosen}}, given.on_bad_row)
+    return plain
+
+
+def _check(given: argparse.Namespace, stack: ExitStack) -> int:
+    from tasks import TASKS
+
+    tasks = [_named(name) for name in given.tasks] or list(TASKS.values())
+    if given.source == "hub":
+        return _check_hub(tasks)
+    from tasks.survey import survey
+
+    root = _root(given, stack)
+    if not Path(root).is_dir():
+        raise UserError(f"{root}: no such folder.")
+    seen, bad = set(), 0
+    for found in survey(root, tasks):
+        seen.add(found.task.name)
+        wrong_count = found.official is not None and found.rows != found.official
+        note = "" if found.official is None else " (official)"
+        note = f" (the official split has {found.official})" if wrong_count else note
+        name = " + ".join(str(path.relative_to(root)) for path in found.files)
+        groups = f"{found.groups} questions, " if found.groups else ""
+        print(
+            f"{found.task.title:<10} {found.split or '-':<6} {groups}{found.rows} rows, "
+            f"{len(found.faults)} bad{note}  {name}"
+        )
+        if not found.well:
+            print(found.report())
+        bad += not found.well or (wrong_count and given.official)
+    absent = [task.title for task in tasks if task.name not in seen]
+    if absent:
+        print(f"not here: {', '.join(absent)}")
+    if not seen:
+        raise UserError(f"{root}: none of the tasks' files are here.")
+    return int(bad > 0)
+
+
+def _check_hub(tasks: Sequence["Task"]) -> int:
+    from tasks.source import Hub, load
+
+    for task in tasks:
+        for split in task.hub.splits if task.hub else ():
+            print(f"{task.title:<10} {split:<6} {len(load(task, split, Hub()).rows)} rows, 0 bad")
+    return 0
+
+
+def _world(given: argparse.Namespace, stack: ExitStack) -> int:
+    from tasks import microworld
+
+    if given.documents < 1:
+        raise UserError("--documents must be at least 1.")
+    microworld.write(given.out, seed=given.seed, documents=given.documents)
+    print(f"wrote the world of seed {given.seed} to {given.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
