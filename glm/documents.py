@@ -49,6 +49,19 @@ class Documents:
         """Keys by document, from keys by row."""
         return draws.children(self.row_U, self.ordinal_U)
 
+    def take(self, which: np.ndarray) -> "Documents":
+        """Some of the documents, of the same rows of text."""
+        return Documents(
+            self.text_BN,
+            self.row_U[which],
+            self.ordinal_U[which],
+            self.begin_U[which],
+            self.size_U[which],
+            self.low_U[which],
+            self.high_U[which],
+            self.closed_U[which],
+        )
+
     def indices(self) -> np.ndarray:
         """Indices into the flattened text of all that is not padding."""
         return ragged(self.begin_U, self.size_U)
@@ -116,21 +129,28 @@ def parts_first(batch: Batch) -> Batch:
     real = batch.document_BT >= 0
     part_b = real & (batch.branch_BT > 0)
     part_a = real ^ part_b
-    if not (part_b[:, :-1] & part_a[:, 1:]).any():
+    rows = np.flatnonzero((part_b[:, :-1] & part_a[:, 1:]).any(axis=1))
+    if not len(rows):
         return batch
-    count_a, count_b = part_a.sum(axis=1), part_b.sum(axis=1)
-    begin = np.arange(batch.rows) * batch.width
-    order = np.arange(real.size)
+    part_a, part_b = part_a[rows], part_b[rows]
+    count_a, count_b = np.count_nonzero(part_a, axis=1), np.count_nonzero(part_b, axis=1)
+    begin = np.arange(len(rows)) * batch.width
+    order = np.arange(part_a.size)
     order[ragged(begin, count_a)] = np.flatnonzero(part_a)
     order[ragged(begin + count_a, count_b)] = np.flatnonzero(part_b)
-    moved = np.empty_like(order)
-    moved[order] = np.arange(order.size)
     names = ("tokens_BT", "position_BT", "inner_BT", "document_BT", "branch_BT")
-    sorted_grids = {n: getattr(batch, n).ravel()[order].reshape(real.shape) for n in names}
-    index = moved[batch.index_M]
-    rank = ascending(index, order.size)
+    changed = {name: getattr(batch, name).copy() for name in names}
+    for grid in changed.values():
+        grid[rows] = grid[rows].ravel().take(order).reshape(part_a.shape)
+    moved = np.arange(real.size).reshape(real.shape)
+    place = np.empty_like(order)
+    place[order] = np.arange(order.size)
+    shift = np.repeat(rows * batch.width - begin, batch.width)
+    moved[rows] = (place + shift).reshape(part_a.shape)
+    index = moved.ravel()[batch.index_M]
+    rank = ascending(index, real.size)
     scored = {"index_M": index[rank], "target_M": batch.target_M[rank]}
-    return replace(batch, **sorted_grids, **scored, weight_M=batch.weight_M[rank])
+    return replace(batch, **changed, **scored, weight_M=batch.weight_M[rank])
 
 
 def ascending(index_M: np.ndarray, size: int) -> np.ndarray:

@@ -53,8 +53,9 @@ class Batch:
     `position_BT` and `inner_BT` are the two position dimensions (int32, 0 on padding).
     `document_BT` is the number of the document inside its row, -1 on padding. `branch_BT` is as in
     the module's rule (0 on padding). `index_M` points into the flattened (B * T) positions,
-    `target_M` holds the token to predict there and `weight_M` its weight: the loss is the weighted
-    mean over M. An entry of weight 0 fills M up to a fixed size and points at index 0.
+    ascending; `target_M` holds the token to predict there and `weight_M` its weight: the loss is
+    the weighted mean over M. Entries of weight 0 may follow, pointing at index 0, to fill M up to
+    a fixed size.
     """
 
     tokens_BT: np.ndarray

@@ -4,14 +4,16 @@ Shapes: B rows, N raw tokens, P parts of a mixture.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
-from glm.documents import ascending
+from glm.documents import ascending, documents
 from glm.draws import Draws, draws
 from glm.example import Batch
+from glm.infilling import BlankInfilling
+from glm.spans import Spans
 from glm.special import Special
 
 _PART = 48  # the purpose of this module's draws; the parts use those below
@@ -49,6 +51,9 @@ class Mixture:
             return self.parts[one][1].build(text_BN, keys, special)
         drawn = keys.uniform(_PART, 1)[:, 0] * edges[-1]
         part = np.searchsorted(edges[:-1], drawn, side="right")
+        one = self._but_for_spans()
+        if one is not None:
+            return self._mixed_spans(one, text_BN, part, keys, special)
         rows_P = [np.flatnonzero(part == p) for p in range(len(self.parts))]
         batches = [
             objective.build(np.asarray(text_BN)[rows], keys.take(rows), special)
@@ -56,6 +61,42 @@ class Mixture:
             if len(rows)
         ]
         return merge(batches, [rows for rows in rows_P if len(rows)], special.pad)
+
+    def _but_for_spans(self) -> BlankInfilling | None:
+        """The one blank infilling that all parts are, if they differ in their spans alone."""
+        first = self.parts[0][1]
+        if not isinstance(first, BlankInfilling) or first.task_masks:
+            return None
+        others = (objective for _, objective in self.parts)
+        alike = (isinstance(o, BlankInfilling) and replace(o, spans=first.spans) for o in others)
+        return first if all(o == first for o in alike) else None
+
+    def _mixed_spans(
+        self,
+        one: BlankInfilling,
+        text_BN: np.ndarray,
+        part_B: np.ndarray,
+        keys: Draws,
+        special: Special,
+    ) -> Batch:
+        """The same rows faster: every part chooses spans, and all are written at once."""
+        docs = documents(text_BN, special)
+        by_document = docs.draws(keys)
+        part_U = part_B[docs.row_U]
+        chosen = []
+        for p, (_, objective) in enumerate(self.parts):
+            units = np.flatnonzero(part_U == p)
+            assert isinstance(objective, BlankInfilling)
+            found = objective.spans(docs.take(units), by_document.take(units), special)
+            chosen.append(replace(found, unit_S=units[found.unit_S]))
+        order = np.argsort(np.concatenate([spans.begin_S for spans in chosen]))
+        spans = Spans(
+            *(
+                np.concatenate([getattr(spans, name) for spans in chosen])[order]
+                for name in ("unit_S", "begin_S", "size_S", "open_S")
+            )
+        )
+        return one.write(docs, spans, by_document, special)
 
 
 def merge(batches: Sequence[Batch], rows: Sequence[np.ndarray], pad: int = 0) -> Batch:
