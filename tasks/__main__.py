@@ -151,9 +151,10 @@ def _check(given: argparse.Namespace, stack: ExitStack) -> int:
     seen, bad = set(), 0
     for found in survey(root, tasks):
         seen.add(found.task.name)
-        wrong_count = found.official is not None and found.rows != found.official
-        note = "" if found.official is None else " (official)"
-        note = f" (the official split has {found.official})" if wrong_count else note
+        official = found.official if given.source == "folder" else None
+        wrong_count = official is not None and found.rows != official
+        note = "" if official is None else " (official)"
+        note = f" (the official split has {official})" if wrong_count else note
         name = " + ".join(str(path.relative_to(root)) for path in found.files)
         groups = f"{found.groups} questions, " if found.groups else ""
         print(

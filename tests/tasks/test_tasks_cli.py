@@ -87,6 +87,18 @@ def test_check_can_require_the_official_counts(folder: Path) -> None:
     assert main(["check", "cb", "--path", str(folder), "--official"]) == 1
 
 
+def test_a_world_is_written_checked_and_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["world", "--out", str(tmp_path), "--documents", "50", "--seed", "3"]) == 0
+    source = ["--source", "microworld", "--path", str(tmp_path)]
+    assert main(["check", *RECORDS, *source]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count(" 0 bad") == 24  # three splits of eight tasks
+    assert main(["show", "wsc", *source, "-n", "1"]) == 0
+    assert "refers to [MASK]" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
