@@ -136,19 +136,27 @@ def test_unilm_mixes_its_masks_in_the_published_shares():
     assert ((counts - expected) ** 2 / expected).sum() < 21  # chi-squared, 3 degrees: p < 1e-4
 
 
-def test_a_mixture_draws_for_every_row_by_weight():
-    short, long = BlankInfilling(), BlankInfilling(Document())
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (BlankInfilling(), BlankInfilling(Document())),  # written at once
+        (BlankInfilling(), BlankInfilling(Document(), task_masks=True)),  # merged
+        (MaskedLM(), Causal()),
+    ],
+)
+def test_a_mixtures_rows_are_those_of_its_parts_drawn_by_weight(one, other):
     text, keys = whole(400, 64), draws(np.random.default_rng(2), 400)
-    batch = Mixture(((1, short), (3, long))).build(text, keys, SPECIAL)
-    blanks = (batch.tokens_BT == SPECIAL.mask).sum(axis=1)
-    # A short span can be the only one of its row, but Document has never more than one.
-    assert abs((blanks == 1).mean() - 0.75) < 0.1
+    batch = Mixture(((1, one), (3, other))).build(text, keys, SPECIAL)
+    parts = [part.build(text, keys, SPECIAL) for part in (one, other)]
     assert (np.diff(batch.index_M) > 0).all()
-    alone = {True: long.build(text, keys, SPECIAL), False: short.build(text, keys, SPECIAL)}
-    for r in range(40):
+    count = np.zeros(2)
+    for r in range(400):
         ours = rows_of(batch, r)
-        either = [rows_of(part, r) for part in alone.values()]
-        assert any(all(np.array_equal(ours[n], part[n]) for n in ours) for part in either)
+        theirs = [rows_of(part, r) for part in parts]
+        equal = [all(np.array_equal(ours[n], row[n]) for n in ours) for row in theirs]
+        assert sum(equal) == 1
+        count += equal
+    assert abs(count[1] / 400 - 0.75) < 4 * (0.25 * 0.75 / 400) ** 0.5
 
 
 def test_a_mixture_can_draw_once_for_the_batch_as_in_the_original():
