@@ -14,6 +14,7 @@ least, median and greatest over the rounds.
 import argparse
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 from bench.measure import Times, interleaved, load, one_thread
 
@@ -55,7 +56,7 @@ def batch(objective, length: int):
     return tensors(made), made.positions
 
 
-def step(model, loss: Callable[[], object], bf16: bool) -> Callable[[], None]:
+def step(model, loss: Callable[[], Any], bf16: bool) -> Callable[[], None]:
     """A whole training step: the loss, its gradients, clipping and AdamW."""
     import torch
 
@@ -95,8 +96,8 @@ def bert(bf16: bool) -> Callable[[], None]:
     config = BertConfig(
         vocab_size=WORDS, hidden_size=HIDDEN, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
         intermediate_size=4 * HIDDEN, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-        attn_implementation="sdpa",
     )  # fmt: skip
+    config._attn_implementation = "sdpa"
     model = BertForMaskedLM(config).train()
     words = torch.randint(1000, WORDS, (ROWS, WIDTH))
     labels = torch.where(torch.rand(ROWS, WIDTH) < 0.15, words, -100)
@@ -112,8 +113,9 @@ def gpt2(bf16: bool) -> Callable[[], None]:
     config = GPT2Config(
         vocab_size=WORDS, n_positions=WIDTH, n_embd=HIDDEN, n_layer=LAYERS, n_head=HEADS,
         activation_function="gelu", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
-        attn_implementation="sdpa", use_cache=False,
+        use_cache=False, bos_token_id=0, eos_token_id=0,
     )  # fmt: skip
+    config._attn_implementation = "sdpa"
     model = GPT2LMHeadModel(config).train()
     words = torch.randint(1000, WORDS, (ROWS, WIDTH))
     return step(model, lambda: model(input_ids=words, labels=words).loss, bf16)

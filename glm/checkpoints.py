@@ -119,16 +119,14 @@ def resume(
                 optimiser.state[parameter] = found
 
 
-def _names(model: nn.Module, head: nn.Module | None) -> dict[nn.Parameter, str]:
-    names = {parameter: name for name, parameter in model.named_parameters()}
+def _names(model: nn.Module, head: nn.Module | None) -> dict[Tensor, str]:
+    names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     if head is not None:
         names |= {parameter: HEAD + name for name, parameter in head.named_parameters()}
     return names
 
 
-def _moments(
-    optimiser: torch.optim.Optimizer, names: Mapping[nn.Parameter, str]
-) -> dict[str, Tensor]:
+def _moments(optimiser: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:
     """The optimiser's tensors as "parameter/moment"."""
     return {
         f"{names[parameter]}/{moment}": tensor

@@ -44,7 +44,7 @@ class _CrossEntropy(torch.autograd.Function):
         exact = torch.promote_types(hidden_MH.dtype, torch.float32)
         table = table_VH.to(dtype)
         total = torch.zeros((), dtype=exact, device=hidden_MH.device)
-        d_hidden = torch.empty_like(hidden_MH) if gradients else None
+        d_hidden = torch.empty_like(hidden_MH if gradients else hidden_MH[:0])
         d_table = None
         for at in range(0, len(target_M), chunk):
             hidden_CH = hidden_MH[at : at + chunk].to(dtype)

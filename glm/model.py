@@ -10,8 +10,9 @@ token table (the vocabulary, padded).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -135,7 +136,8 @@ class Transformer(nn.Module):
         self.word = nn.Embedding(shape.vocabulary, shape.hidden)
         self.position = nn.Embedding(shape.rows, shape.hidden)
         self.inner = nn.Embedding(shape.rows, shape.hidden) if shape.inner else None
-        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        self.blocks = cast(Sequence[Block], blocks)
         self.norm = nn.LayerNorm(shape.hidden, EPSILON)
 
     def embed(self, tokens_BT: Tensor, position_BT: Tensor, inner_BT: Tensor) -> Tensor:

@@ -137,7 +137,7 @@ def bpe(kind: str, vocab: str | Path, merges: str | Path, *, task_masks: bool = 
     if kind == "roberta" and task_masks:
         raise UserError("RoBERTa's vocabulary has no task masks: leave task_masks out")
     pieces = _read_json(vocab)
-    lines = [line for line in _read(merges).splitlines() if line and not line.startswith("#ver")]
+    lines = [line.split() for line in _read(merges).splitlines() if not line.startswith("#ver")]
     if kind == "roberta":
         pieces = {"[MASK]" if piece == "<mask>" else piece: i for piece, i in pieces.items()}
         names = {"eos": "</s>", "cls": "<s>", "sep": "</s>", "mask": "[MASK]", "unk": "<unk>"}
@@ -147,7 +147,7 @@ def bpe(kind: str, vocab: str | Path, merges: str | Path, *, task_masks: bool = 
         names["unk"] = "[UNK]"
         added = [START, END, "[CLS]", "[MASK]", "[SEP]", "[UNK]", *TASK_MASKS[: 2 * task_masks]]
     model = tokenizers.Tokenizer(
-        models.BPE(vocab=pieces, merges=[tuple(line.split(" ")) for line in lines])
+        models.BPE(vocab=pieces, merges=[(line[0], line[1]) for line in lines if line])
     )
     model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     model.decoder = decoders.ByteLevel()
