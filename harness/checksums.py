@@ -12,8 +12,22 @@ FORMAT = 1  # of checksums.json and the other files that the store writes itself
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader sees the old file or the whole new one."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    beside.write_text(as_json(value))
     beside.replace(path)
+
+
+def as_json(value: Any) -> str:
+    """JSON with a line for each key, or each item: readable, and quick to write."""
+    if isinstance(value, dict) and value:
+        lines = [f" {json.dumps(key)}: {_line(value[key])}" for key in sorted(value)]
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(f" {_line(each)}" for each in value) + "\n]\n"
+    return _line(value) + "\n"
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def read_json(path: Path) -> Any:

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,12 @@ BEAT = 2.0  # seconds between heartbeats
 
 def me() -> dict[str, Any]:
     """This process: host, its boot and process space (so that pids can be compared), pid, start."""
-    return {"host": socket.gethostname(), "space": _space(), "pid": os.getpid(), "start": _start()}
+    return {
+        "host": socket.gethostname(),
+        "space": _space(),
+        "pid": os.getpid(),
+        "start": _own_start(os.getpid()),
+    }
 
 
 def take(path: Path, session: str, expiry: float) -> str | None:
@@ -60,22 +66,30 @@ def release(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def beating(path: Path, every: float = BEAT) -> Iterator[None]:
-    """Touch `path` from a thread of its own while the block runs."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(every):
-            with contextlib.suppress(OSError):
-                os.utime(path)
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
+def beating(path: Path) -> Iterator[None]:
+    """Touch `path` every two seconds while the block runs."""
+    if not _heart:
+        _heart.append(threading.Thread(target=_beat, name="heartbeat", daemon=True))
+        _heart[0].start()
+    _beating.add(path)
     try:
         yield
     finally:
-        over.set()
-        thread.join()
+        _beating.discard(path)
+
+
+# One thread for the whole process: to start one for each of a thousand short steps costs more than
+# the steps do.
+_heart: list[threading.Thread] = []
+_beating: set[Path] = set()
+
+
+def _beat() -> None:
+    while True:
+        time.sleep(BEAT)
+        for path in list(_beating):
+            with contextlib.suppress(OSError):
+                os.utime(path)
 
 
 def waiting_for(path: Path) -> str | None:
@@ -146,12 +160,18 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
 
 
+@cache
 def _space() -> str:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return socket.gethostname()
+
+
+@cache
+def _own_start(pid: int) -> str:
+    return _start(pid)
 
 
 def _start(pid: int | None = None) -> str:

@@ -78,7 +78,7 @@ class Progress:
         if outcome.state == "done":
             self.worked += outcome.seconds
             self.expected += self.seconds.get(step.digest, 0.0)
-        if outcome.state in ("unready", "busy"):
+        if self.quiet or outcome.state in ("unready", "busy"):
             return
         word = {"todo": f"again ({outcome.state})"}.get(status, status)
         why = f": {self.schedule.reasons[step.digest]}" if outcome.reason else ""

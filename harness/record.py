@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.checksums import read_json
+from harness.checksums import as_json, read_json
 from harness.step import Machine
 
 
@@ -51,7 +51,7 @@ def close_record(
 
 def _write(path: Path, value: Any) -> None:
     beside = path.with_name(f".{path.name}")
-    beside.write_text(json.dumps(value, indent=1))
+    beside.write_text(as_json(value))
     beside.replace(path)
 
 

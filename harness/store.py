@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.checksums import FORMAT, checksums, fault, read_json, write_json
+from harness.checksums import FORMAT, as_json, checksums, fault, read_json, write_json
 from harness.errors import StoreDamaged, UserError
 from harness.step import Step, described, differences
 
@@ -162,10 +162,11 @@ class Store:
     def finish(self, order: Order, provenance: Mapping[str, Any]) -> Path:
         """Complete the .part folder's own files and rename it: from here on the step is done."""
         part, whole = self.root / f"{order.folder}.part", self.root / order.folder
-        write_json(part / "spec.json", order.described)
-        write_json(part / "inputs.json", order.inputs)
-        write_json(part / "provenance.json", provenance)
-        write_json(part / "checksums.json", {"format": FORMAT, "files": checksums(part)})
+        own = {"spec": order.described, "inputs": order.inputs, "provenance": provenance}
+        for name, value in own.items():  # nobody reads them before the folder is renamed
+            (part / f"{name}.json").write_text(as_json(value))
+        files = {"format": FORMAT, "files": checksums(part)}
+        (part / "checksums.json").write_text(as_json(files))
         part.rename(whole)
         self._found.setdefault(order.kind, {})[order.digest] = whole.name
         return whole

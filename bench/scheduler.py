@@ -1,0 +1,234 @@
+"""What scheduling costs: `python -m bench.scheduler`.
+
+1. 1,000 no-op steps with dependencies through store and Ray, beside plain Ray tasks of the same
+   shape and Ray Tune (which knows no dependencies; with reused actors, and as it comes).
+2. A grid of 60 short CPU trials: how much of two cores is used, start-up included.
+3. 100 pretrain-finetune-score chains on a machine with 8 pretended GPUs: how busy they are.
+"""
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from harness.drive import drive
+from harness.step import Cost, Machine, Step, ordered
+from harness.store import Store
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Sleeps, or does nothing."""
+
+    number: int = 0
+    pause: float = 0.0
+    device: str = "cpu"
+    version: ClassVar[int] = 1
+    threads: ClassVar[int] = 1
+
+    @property
+    def uses(self) -> str:
+        """ "cpu" or "gpu", so that a pretended GPU can be asked for."""
+        return self.device
+
+    def run(self, work: Any) -> None:
+        """Write when it ran, on no device at all."""
+        began = time.time()
+        time.sleep(self.pause)
+        (work.folder / "time.txt").write_text(f"{began} {time.time()}")
+
+    def cost(self) -> Cost:
+        """Nothing."""
+        return Cost()
+
+
+@dataclass(frozen=True)
+class Train:
+    """A short training in numpy: so many products of matrices on one thread."""
+
+    number: int = 0
+    products: int = 400
+    version: ClassVar[int] = 1
+    threads: ClassVar[int] = 1
+    uses: ClassVar[str] = "cpu"
+
+    def run(self, work: Any) -> None:
+        """Multiply, and write the CPU seconds that it took."""
+        import numpy as np
+
+        began = time.process_time()
+        weights = np.random.default_rng(self.number).standard_normal((256, 256)) / 16
+        state = weights
+        for _ in range(self.products):
+            state = np.tanh(weights @ state)
+        (work.folder / "cpu.txt").write_text(f"{time.process_time() - began} {state.sum()}")
+
+    def cost(self) -> Cost:
+        """The products."""
+        return Cost(flops=self.products * 2 * 256**3)
+
+
+def chains(count: int, stages: int, make: Callable[[int, int], Any]) -> dict[str, Step]:
+    """So many chains of so many steps."""
+    last: dict[str, Step] = {}
+    for chain in range(count):
+        step: Step | None = None
+        for stage in range(stages):
+            before = {"before": step} if step else {}
+            step = Step(f"stage{stage}", f"chain{chain}", make(chain, stage), before)
+        if step:
+            last[step.digest] = step
+    return ordered(last)
+
+
+def timed(steps: dict[str, Step], machine: Machine) -> tuple[float, Any, Store]:
+    """Seconds of a run in a fresh store, start-up and all."""
+    store = Store(tempfile.mkdtemp(prefix="bench-store-")).open()
+    began = time.perf_counter()
+    schedule = drive(steps, store, machine, quiet=True)
+    seconds = time.perf_counter() - began
+    tally = schedule.tally()
+    assert tally["done"] == len(steps), tally
+    return seconds, schedule, store
+
+
+def noop(trials: int) -> None:
+    """Ours beside plain Ray tasks, without start-up: it is measured and taken off both."""
+    stages = 2
+    start, *_ = timed(chains(1, 1, lambda c, s: Nothing(-1)), Machine(executor="ray", cpus=2))
+    steps = chains(trials // stages, stages, lambda c, s: Nothing(c * stages + s))
+    seconds, _, store = timed(steps, Machine(executor="ray", cpus=2))
+    shutil.rmtree(store.root)
+    each = (seconds - start) / len(steps) * 1e3
+    print(f"ours: {len(steps)} no-op steps, {stages} a chain: {each:.2f} ms a step", flush=True)
+    print(f"  start and end of Ray, once: {start:.1f} s", flush=True)
+
+    from harness.execute import connect
+
+    ray = connect(Machine(cpus=2))
+
+    def task(*before: Any) -> None:
+        return None
+
+    remote = ray.remote(num_cpus=1)(task)
+    ray.get([remote.remote() for _ in range(4)])
+    began = time.perf_counter()
+    ends = []
+    for _ in range(trials // stages):
+        ref = remote.remote()
+        for _ in range(stages - 1):
+            ref = remote.remote(ref)
+        ends.append(ref)
+    ray.get(ends)
+    plain = (time.perf_counter() - began) / trials * 1e3
+    print(f"plain Ray tasks (no store, no record): {plain:.2f} ms a task", flush=True)
+    ray.shutdown()
+
+
+def tune(trials: int, reuse: bool) -> None:
+    """Ray Tune on no-op trials."""
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    from harness.execute import connect
+
+    ray = connect(Machine(cpus=2))
+    from ray import tune as ray_tune
+
+    class NoOp(ray_tune.Trainable):
+        def step(self) -> dict[str, Any]:
+            return {"done": True}
+
+        def save_checkpoint(self, checkpoint_dir: str) -> None:
+            return None
+
+        def load_checkpoint(self, checkpoint: Any) -> None:
+            return None
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            return True
+
+    folder = tempfile.mkdtemp(prefix="bench-tune-")
+    tuner = ray_tune.Tuner(
+        NoOp,
+        param_space={"x": ray_tune.grid_search(list(range(trials)))},
+        tune_config=ray_tune.TuneConfig(reuse_actors=reuse),
+        run_config=ray_tune.RunConfig(storage_path=folder, verbose=0),
+    )
+    began = time.perf_counter()
+    tuner.fit()
+    each = (time.perf_counter() - began) / trials * 1e3
+    kind = "with reused actors" if reuse else "as it comes"
+    print(f"Ray Tune {kind}, {trials} no-op trials: {each:.0f} ms a trial", flush=True)
+    shutil.rmtree(folder)
+    ray.shutdown()
+
+
+def efficiency(products: int) -> None:
+    """12 pretrainings, 24 finetunings, 24 scores of real CPU work on two cores."""
+    last: dict[str, Step] = {}
+    for i in range(12):
+        first = Step("pretrain", f"p{i}", Train(i, products * 3))
+        for j in range(2):
+            tuned = Step("finetune", f"f{i}.{j}", Train(100 + i * 2 + j, products), {"p": first})
+            score = Step("score", f"s{i}.{j}", Train(200 + i * 2 + j, products // 4), {"f": tuned})
+            last[score.digest] = score
+    steps = ordered(last)
+    seconds, _, store = timed(steps, Machine(executor="ray", cpus=2))
+    work = sum(float((f / "cpu.txt").read_text().split()[0]) for f in store.folders())
+    shutil.rmtree(store.root)
+    print(
+        f"{len(steps)} short trials: {work:.1f} CPU seconds of work in {seconds:.1f} s on two "
+        f"cores: {work / seconds / 2:.0%} used, start-up included",
+        flush=True,
+    )
+
+
+def busy(chains_: int, gpus: int, pause: float) -> None:
+    """The share of 8 GPUs' time, between the first start and the last end, that is used."""
+    share = {"stage0": 1.0, "stage1": 0.5}
+
+    def make(chain: int, stage: int) -> Nothing:
+        return Nothing(
+            chain * 3 + stage,
+            (pause, pause / 2, 0.0)[stage],
+            "gpu" if stage < 2 else "cpu",
+        )
+
+    machine = Machine(executor="ray", cpus=32, local_gpus=gpus, gpus=share)
+    seconds, _, store = timed(chains(chains_, 3, make), machine)
+    used, first, last = 0.0, 1e18, 0.0
+    for folder in store.folders():
+        if folder.parent.name in share:
+            began, ended = map(float, (folder / "time.txt").read_text().split())
+            used += (ended - began) * share[folder.parent.name]
+            first, last = min(first, began), max(last, ended)
+    shutil.rmtree(store.root)
+    print(
+        f"{chains_} chains on {gpus} pretended GPUs: busy {used / (last - first) / gpus:.1%} of "
+        f"{last - first:.1f} s ({seconds:.1f} s with start-up)",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Run every part, or the one that is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="?", choices=("noop", "tune", "trials", "gpus"))
+    parser.add_argument("--steps", type=int, default=1000)
+    options = parser.parse_args()
+    if options.part in (None, "noop"):
+        noop(options.steps)
+    if options.part in (None, "tune"):
+        tune(max(60, options.steps // 5), reuse=True)
+        tune(20, reuse=False)
+    if options.part in (None, "trials"):
+        efficiency(4000)
+    if options.part in (None, "gpus"):
+        busy(100, 8, 4.0)
+
+
+if __name__ == "__main__":
+    main()
