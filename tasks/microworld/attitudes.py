@@ -18,7 +18,7 @@ LABELS = tuple(ATTITUDES)
 
 @dataclass(frozen=True)
 class Beliefs:
-    """Three people with three attitudes to three clauses; rotating the attitudes gives two twins."""
+    """Three people with three attitudes to three clauses; rotated attitudes give two twins."""
 
     people: tuple[str, ...]
     attitudes: tuple[str, ...]  # one per label, in the order of LABELS

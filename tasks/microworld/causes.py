@@ -2,7 +2,7 @@
 
 `RULES[kind]` lists what can happen to a thing of that kind, as (causes, effects): `P` is a person,
 `X` "the cup", `O` "the cup of Mara". All effects of a kind differ, so a cause has one effect and an
-effect one cause. `PRONOUNS` are pairs in the manner of Winograd: the last word decides who is meant.
+effect one cause. `PRONOUNS` are pairs as Winograd made them: the last word decides who is meant.
 """
 
 from dataclasses import dataclass

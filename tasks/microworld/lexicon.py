@@ -131,21 +131,24 @@ class Cast:
         self.rng, self.words, self.used = rng, words, set()
         self.regulars: list[Person] = []  # people who come back, once per turn
         self.waiting: list[Person] = []
+        self.name_words: int | None = None  # a fixed length for all names
 
     def turn(self) -> None:
         """Begin a new piece of a document: the regulars may appear again."""
         self.waiting = self.rng.sample(self.regulars, len(self.regulars))
 
     def _fresh(self, values):
-        while True:
+        for _ in range(1000):
             value = pick(self.rng, values)
             if value not in self.used:
                 self.used.add(value)
                 return value
+        raise ValueError(f"one document asks for more than the {len(values)} of {values[:5]}...")
 
     def person(self, she: bool | None = None, words: int | None = None) -> Person:
         """A new person whose name shares no word with the others'; `words` fixes its length."""
         rng, pool = self.rng, self.words
+        words = words or self.name_words
         if self.waiting and words is None and she in (None, self.waiting[-1].she):
             return self.waiting.pop()
         if pool.borrowed and words is None and rng.random() < 0.3:

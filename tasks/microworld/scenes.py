@@ -103,10 +103,11 @@ def journey(cast: Cast) -> Scene:
     rng, person = cast.rng, cast.person()
     r, s = cast.room(), cast.room()
     verb = pick(rng, GOING)
-    ask = Ask(f"where is {person.name} now", f"is {person.name} in {{}} now",
-              f"{person.name} is in {{}}", f"now {person.name} is in {{}}", s, r, person=False)  # fmt: skip
-    first = f"First, {person.name} {verb} {{a}}."
-    return Scene((first, f"Then, {person.pronoun} {verb} {{b}}."), r, s, (ask,), (person.name,))
+    name = person.name
+    ask = Ask(f"where is {name} now", f"is {name} in {{}} now", f"{name} is in {{}}",
+              f"now {name} is in {{}}", s, r, person=False)  # fmt: skip
+    sentences = (f"First, {name} {verb} {{a}}.", f"Then, {person.pronoun} {verb} {{b}}.")
+    return Scene(sentences, r, s, (ask,), (name,))
 
 
 def inside(cast: Cast) -> Scene:
@@ -154,7 +155,8 @@ def colours(cast: Cast) -> Scene:
                f"the {noun} of {p} is {{}}", f"the colour of the {noun} of {p} is {{}}",
                c, d, person=False)  # fmt: skip
     who = Ask(f"who owns the {c} {noun}", f"does {{}} own the {c} {noun}",
-              f"{{}} owns the {c} {noun}", f"the owner of the {c} {noun} is {{}}", p, q)  # fmt: skip
+              f"{{}} owns the {c} {noun}", f"the owner of the {c} {noun} is {{}}",
+              p, q)  # fmt: skip
     sentences = (f"{p} owns a {{a}} {noun}.", f"{q} owns a {{b}} {noun}.")
     return Scene(sentences, c, d, (what, who), (p, q))
 

@@ -3,14 +3,15 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from tasks.microworld import superglue
+from tasks.microworld import generation, layout, superglue
 from tasks.microworld.corpus import document
 from tasks.microworld.freshness import Registry
-from tasks.microworld.lexicon import Cast, pool
+from tasks.microworld.lexicon import SPLITS, Cast, pool
 
 VERSION = 1
 CHUNK = 1000  # documents checked against the registry at a time
@@ -20,7 +21,7 @@ Counts = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rows per task as (train, val, test); MultiRC and ReCoRD count passages.
+    """Rows per task as (train, val, test); MultiRC counts passages.
 
     The defaults suit a model of about a million parameters.
     """
@@ -33,6 +34,12 @@ class Sizes:
     MultiRC: Counts = (400, 100, 100)
     BoolQ: Counts = (1600, 400, 400)
     ReCoRD: Counts = (1200, 300, 300)
+    cnndm: Counts = (1200, 100, 100)
+    xsum: Counts = (1200, 100, 100)
+    gigaword: Counts = (1600, 150, 150)
+    squad_qg: Counts = (1600, 150, 150)
+    yahoo: Counts = (2000, 150, 150)
+    lambada: Counts = (800, 200, 300)
     heldout: int = 200
 
     def scaled(self, factor: float) -> "Sizes":
@@ -91,44 +98,43 @@ def corpus(seed: int, part: str, count: int, registry: Registry) -> Iterator[dic
         yield from (done[i] for i in sorted(done))
 
 
+def tables(seed: int, sizes: Sizes, registry: Registry) -> dict[tuple[str, str], list[Any]]:
+    """All rows, by (task, split); dev and test text is registered before train rows are drawn."""
+    makers = superglue.MAKERS | generation.MAKERS
+    drawn: dict[tuple[str, str], list[Any]] = {}
+    for split in ("dev", "test", "train"):
+        for task, make in makers.items():
+            count = getattr(sizes, task)[SPLITS.index(split)]
+            units = partial((superglue if task in superglue.MAKERS else generation).units, task)
+            rng = Random(f"{seed}/{task}/{split}")
+            drawn[task, split] = rows(make, units, rng, split, count, registry)
+            if split != "train":
+                registry.add(text for row in drawn[task, split] for text in units(row))
+    return drawn
+
+
 def write(
     out: Path | str, *, seed: int = 0, documents: int = 5000, sizes: Sizes | None = None
 ) -> dict[str, Any]:
-    """Write a world into the fresh folder `out` and return its `world.json`.
+    """Write a world into the fresh folder `out` and return what its `world.json` says.
 
-    The same arguments write the same bytes. Layout: corpus/{train,heldout}.jsonl and
-    superglue/TASK/{train,val,test}.jsonl; test rows have no labels.
+    The same arguments write the same bytes. Every task has the publisher's layout and file names;
+    SuperGLUE's test rows have no labels. `counts` in the result has the rows of every file.
     """
-    out, sizes = Path(out), sizes or Sizes()
-    registry, counts = Registry(), {}
-    drawn: dict[tuple[str, str], list[Any]] = {}
-    for split in ("dev", "test", "train"):
-        for task, make in superglue.MAKERS.items():
-            rng = Random(f"{seed}/{task}/{split}")
-            count = getattr(sizes, task)[("train", "dev", "test").index(split)]
-
-            def units(row, task=task):
-                return superglue.units(task, row)
-
-            drawn[task, split] = rows(make, units, rng, split, count, registry)
-        if split != "train":
-            registry.add(
-                text
-                for (task, part), group in drawn.items()
-                for row in group
-                if part == split
-                for text in superglue.units(task, row)
-            )
-    for (task, split), group in drawn.items():
-        name = "val" if split == "dev" else split
-        numbered = superglue.number(task, group)
-        if split == "test":
-            numbered = (superglue.unlabelled(task, row) for row in numbered)
-        path = f"superglue/{task}/{name}.jsonl"
-        counts[path] = _lines(out / path, map(json.dumps, numbered))
-    for part, count in (("heldout", sizes.heldout), ("train", documents)):
-        path = f"corpus/{part}.jsonl"
-        counts[path] = _lines(out / path, map(json.dumps, corpus(seed, part, count, registry)))
+    out, sizes, registry = Path(out), sizes or Sizes(), Registry()
+    counts: dict[str, int] = {}
+    for (task, split), group in tables(seed, sizes, registry).items():
+        if task in superglue.MAKERS:
+            contents = layout.superglue_file(task, split, group)
+        else:
+            contents = layout.FILES[task](split, group, Random(f"{seed}/{task}/{split}/blanks"))
+        for path, lines in contents:
+            counts[path] = _lines(out / path, lines)
+    held = list(corpus(seed, "heldout", sizes.heldout, registry))
+    counts["corpus/heldout.jsonl"] = _lines(out / "corpus/heldout.jsonl", map(json.dumps, held))
+    registry.add(document["text"] for document in held)
+    train = map(json.dumps, corpus(seed, "train", documents, registry))
+    counts["corpus/train.jsonl"] = _lines(out / "corpus/train.jsonl", train)
     world = {
         "version": VERSION,
         "seed": seed,

@@ -1,0 +1,216 @@
+"""Reading the world's sentences back into a state, and judging statements against it.
+
+This is the oracle's grammar. It knows only the surface of the text: nothing of how a row was made.
+"""
+
+import re
+from collections.abc import Callable
+
+from tasks.microworld.lexicon import DAYS
+from tasks.microworld.scenes import COMPARISONS
+from tasks.microworld.world import State
+
+NAME = r"([A-Z]\w+(?: [A-Z]\w+)*)"
+THING = r"([Tt]he \w+ \w+)"
+PLACE = r"(the \w+(?: of [A-Z]\w+ [A-Z]\w+)?|the \w+ \w+)"
+MORE = "(" + "|".join([*COMPARISONS, *COMPARISONS.values()]) + ")"
+_LESS = {less: more for more, less in COMPARISONS.items()}
+
+
+def _fact(pattern: str, act: Callable[..., None]):
+    phrases = {"N": NAME, "T": THING, "R": PLACE}
+    return re.compile(re.sub(r"\b[NTR]\b", lambda m: phrases[m[0]], pattern)), act
+
+
+def _compare(state: State, one: str, word: str, other: str) -> None:
+    if word in _LESS:
+        one, word, other = other, _LESS[word], one
+    state.more.add((word, one, other))
+
+
+def _visit(state: State, person: str, town: str, day: str) -> None:
+    state.visit[person, town] = DAYS.index(day)
+
+
+def _pronoun(state: State, _: str, room: str) -> None:
+    state.go(next(reversed(state.at)), room)  # the person who moved last
+
+
+_GO = "(?:went|walked|ran|hurried) to"
+FACTS = (
+    _fact(f"First, N {_GO} R", State.go),
+    _fact(f"Then, (he|she) {_GO} R", _pronoun),
+    _fact(f"N {_GO} R", State.go),
+    _fact("N (?:gave|sold|sent|handed) T to N", lambda s, a, x, b: s.give(a, b, x)),
+    _fact("N (?:took|got|bought) T from N", lambda s, b, x, a: s.give(a, b, x)),
+    _fact("N found T", State.hold),
+    _fact("N left T there", State.leave),
+    _fact("T is in R", State.go),
+    _fact(f"N is {MORE} than N", _compare),
+    _fact(r"N owns a (\w+) (\w+)", lambda s, p, c, n: s.colour.update({(p, n): c})),
+    _fact(r"N is a (\w+) in N", lambda s, p, j, t: s.job.update({p: (j, t)})),
+    _fact(r"N visited N on (\w+)", _visit),
+)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text without their full stops."""
+    return [s.removesuffix(".") for s in re.split(r"(?<=\.)\s+", text.strip()) if s]
+
+
+def read(text: str) -> State:
+    """The state after all sentences of a passage; raises `ValueError` at one not understood."""
+    state = State()
+    for sentence in sentences(text):
+        for pattern, act in FACTS:
+            if match := pattern.fullmatch(sentence):
+                act(state, *map(_low, match.groups()))
+                break
+        else:
+            raise ValueError(f"not understood: {sentence!r}")
+    return state
+
+
+def _low(words: str) -> str:
+    return "the " + words[4:] if words.startswith("The ") else words
+
+
+def _more(state: State, one: str, word: str, other: str) -> bool:
+    if word in _LESS:
+        return state.exceeds(_LESS[word], other, one)
+    return state.exceeds(word, one, other)
+
+
+def _visited(state: State, one: str, town: str, word: str, other: str) -> bool:
+    days = state.visit[one, town], state.visit[other, town]
+    return days[0] < days[1] if word == "before" else days[0] > days[1]
+
+
+def _came(state: State, person: str, town: str, word: str) -> bool:
+    days = {p: day for (p, t), day in state.visit.items() if t == town}
+    return days.get(person) == (min if word == "first" else max)(days.values())
+
+
+def _got(state: State, person: str, thing: str, giver: str | None = None) -> bool:
+    return any(r[:2] == (person, thing) and giver in (None, r[2]) for r in state.received)
+
+
+def _employed(state: State, person: str, job: str, town: str | None = None) -> bool:
+    found = state.job.get(person, ("", ""))
+    return found[0] == job and town in (None, found[1])
+
+
+def _keeps(state: State, person: str, thing: str, room: str) -> bool:
+    return state.holder.get(thing) == person and state.place(person) == room
+
+
+def _most(state: State, word: str, person: str) -> bool:
+    others = {name for _, *pair in state.more for name in pair} - {person}
+    return all(_more(state, person, word, other) for other in others)
+
+
+STATEMENTS = (
+    _fact("N has T in R", _keeps),
+    _fact(f"the {MORE} one is N", _most),
+    _fact("N has T", lambda s, p, x: s.holder.get(x) == p),
+    _fact("N got T from N", _got),
+    _fact("N got T", _got),
+    _fact("N is in R", lambda s, p, r: s.place(p) == r),
+    _fact("T is in R", lambda s, x, r: s.place(x) == r),
+    _fact(f"N is {MORE} than N", _more),
+    _fact(r"[Tt]he (\w+) of N is (\w+)", lambda s, n, p, c: s.colour.get((p, n)) == c),
+    _fact(r"N owns the (\w+) (\w+)", lambda s, p, c, n: s.colour.get((p, n)) == c),
+    _fact(r"N is a (\w+) in N", _employed),
+    _fact(r"N is a (\w+)", _employed),
+    _fact("N visited N (before|after) N", _visited),
+    _fact("N came to N (first|last)", _came),
+)
+
+# Yes-no questions turned into statements, tried in order.
+QUESTIONS = (
+    ("does N have T now", r"\1 has \2"),
+    ("did N get T from N", r"\1 got \2 from \3"),
+    (r"does N own the (\w+) (\w+)", r"\1 owns the \2 \3"),
+    ("did N visit N (before|after) N", r"\1 visited \2 \3 \4"),
+    (r"is the (\w+) of N (\w+)", r"the \1 of \2 is \3"),
+    (f"is N {MORE} than N", r"\1 is \2 than \3"),
+    (r"is N (a \w+ in N)", r"\1 is \2"),
+    (r"is N (a \w+)", r"\1 is \2"),
+    ("is N in R(?: now)?", r"\1 is in \2"),
+    ("is T in R", r"\1 is in \2"),
+)
+
+# Questions for a phrase; @ stands for the answer.
+WH = (
+    ("who has T now", r"@ has \1"),
+    ("who got T", r"@ got \1"),
+    ("who is in R now", r"@ is in \1"),
+    ("where is N now", r"\1 is in @"),
+    ("where is T", r"\1 is in @"),
+    (f"who is {MORE}, N or N", r"@ is \1 than {\2|\3}"),
+    (r"what colour is the (\w+) of N", r"the \1 of \2 is @"),
+    (r"who owns the (\w+) (\w+)", r"@ owns the \1 \2"),
+    ("what is the job of N", r"\1 is a @"),
+    (r"who is a (\w+) in N", r"@ is a \1 in \2"),
+    ("who came to N (first|last)", r"@ came to \1 \2"),
+)
+
+# Last sentences of passages turned into statements.
+LAST = (
+    ("T now belongs to N", r"\2 has \1"),
+    ("the one who got T is N", r"\2 got \1"),
+    ("now N is in R", r"\1 is in \2"),
+    ("T can be found in R", r"\1 is in \2"),
+    (f"(the {MORE} one is N)", r"\1"),
+    (r"the colour of the (\w+) of N is (\w+)", r"the \1 of \2 is \3"),
+    (r"the owner of the (\w+) (\w+) is N", r"\3 owns the \1 \2"),
+    (r"N works as a (\w+)", r"\1 is a \2"),
+    (r"the (\w+) in N is N", r"\3 is a \1 in \2"),
+    ("the (first|last) guest in N was N", r"\3 came to \2 \1"),
+)
+
+
+def concludes(state: State, sentence: str) -> bool:
+    """Whether a passage's last sentence is true."""
+    for opening in ("The ", "Now "):
+        if sentence.startswith(opening):
+            sentence = sentence[0].lower() + sentence[1:]
+    return holds(state, _rewrite(sentence.removesuffix("."), LAST))
+
+
+def _rewrite(text: str, rules: tuple[tuple[str, str], ...]) -> str:
+    for pattern, statement in rules:
+        match = _fact(pattern, read)[0].fullmatch(text)
+        if match:
+            return match.expand(statement)
+    raise ValueError(f"not understood: {text!r}")
+
+
+def holds(state: State, statement: str) -> bool:
+    """Whether a statement is true; raises `ValueError` where it is not understood."""
+    statement = statement.strip().removesuffix(".")
+    for pattern, judge in STATEMENTS:
+        if match := pattern.fullmatch(statement):
+            return bool(judge(state, *map(_low, match.groups())))
+    raise ValueError(f"not understood: {statement!r}")
+
+
+def yes(state: State, question: str) -> bool:
+    """The answer to a yes-no question."""
+    return holds(state, _rewrite(question, QUESTIONS))
+
+
+def fits(state: State, question: str, answer: str) -> bool:
+    """Whether a phrase, or a whole statement, answers a wh-question."""
+    question = question[0].lower() + question[1:].removesuffix("?")
+    statement = _rewrite(question, WH)
+    if (answer.startswith(("the ", "The ")) and " is " in answer) or " " in answer:
+        try:
+            return holds(state, answer)
+        except ValueError:
+            pass
+    if "{" in statement:  # the other one of two candidates
+        head, pair = statement[:-1].split("{")
+        other = next(name for name in pair.split("|") if name != answer)
+        statement = head + other
+    return holds(state, statement.replace("@", answer))
