@@ -29,7 +29,7 @@ from tasks.errors import UserError
 from tasks.spec import How, Question
 
 
-def layout(objective: Objective, positions: int) -> Layout:
+def layout_of(objective: Objective, positions: int) -> Layout:
     """How a model pretrained with `objective` expects a source and what fills its blanks."""
     if isinstance(objective, Causal):
         return Layout("causal")
@@ -57,7 +57,7 @@ def load(work: Work, objective: Objective) -> tuple[Transformer, Tokenizer]:
     device = loop.device_of(work)
     model = checkpoints.load(work.inputs["pretrain"], device).model
     tokenizer = tokens.load(work.inputs["tokenizer"])
-    if layout(objective, model.shape.positions).sentinels:
+    if layout_of(objective, model.shape.positions).sentinels:
         special = with_sentinels(tokenizer.special, model.shape.positions)
         tokenizer = replace(tokenizer, special=special)
     return model, tokenizer
@@ -66,24 +66,32 @@ def load(work: Work, objective: Objective) -> tuple[Transformer, Tokenizer]:
 def run(spec: Finetune, work: Work) -> None:
     """Finetune and predict; see `Finetune.run`."""
     model, tokenizer = load(work, spec.objective)
+    layout = layout_of(spec.objective, model.shape.positions)
+    decoding = spec.decoding
     style = styled(
         spec.style,
-        layout=layout(spec.objective, model.shape.positions),
+        layout=layout,
+        pool="last" if layout.kind == "causal" else "cls",
         dropout=spec.dropout,
         label_smoothing=spec.label_smoothing,
-        decoding=spec.decoding,
-        target_length=spec.target_length,
+        source=spec.max_length,
+        target=spec.target_length,
+        beams=decoding.beams,
+        length_penalty=decoding.length_penalty,
+        min_length=decoding.min_length,
+        ngram=decoding.no_repeat_ngram,
     )
+    # Where positions go on after the source, the answer's come on top of the source's.
+    longest = spec.max_length + (0 if layout.kind == "blank" else spec.target_length)
     questions = ask(spec, work, "train", train=True)
     questions = [q for q in questions if getattr(q, "gold", True) or getattr(q, "targets", ())]
     if not questions:
         raise UserError(f"{spec.task}: the training split has no labelled question")
-    items = style.encode(questions, tokenizer, spec.max_length)
+    items = style.encode(questions, tokenizer, longest)
     head = style.head(model.shape, questions, spec.seed)
-    model = _long_enough(model, spec)
-    model.shape = replace(
-        model.shape, dropout=spec.dropout, attention_dropout=model.shape.attention_dropout
-    )
+    if longest > model.shape.positions:
+        model = lengthen(model, longest, spec.seed)
+    _set_dropout(model, spec.dropout)
     device = loop.device_of(work)
     network = nn.ModuleList([model] if head is None else [model, head.to(device)])
     ledger = loop.train(
@@ -100,13 +108,13 @@ def run(spec: Finetune, work: Work) -> None:
     for split, name in ((spec.split, "predictions"), (spec.select_on, "predictions.select")):
         if split:
             asked = ask(spec, work, split, train=False)
-            encoded = style.encode(asked, tokenizer, spec.max_length)
+            encoded = style.encode(asked, tokenizer, longest)
             answers = style.answer(model, head, encoded, tokenizer)
             predictions.write(work.folder / f"{name}.parquet", answers)
             work.log("predicted", split=split, questions=len(answers))
     cut = {"training": sum(item.cut > 0 for item in items)}
-    facts = ledger | {"questions": len(items), "cut": cut}
-    (work.folder / "finetune.json").write_text(json.dumps(facts, indent=1))
+    facts = ledger | {"device": loop.name_of(device), "questions": len(items), "cut": cut}
+    (work.folder / "ledger.json").write_text(json.dumps(facts, indent=1))
     shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)
 
 
@@ -115,12 +123,12 @@ def zero_shot(spec: ZeroShot, work: Work) -> None:
     model, tokenizer = load(work, spec.objective)
     style = styled(
         "lm",
-        layout=layout(spec.objective, model.shape.positions),
-        window=spec.window,
+        layout=layout_of(spec.objective, model.shape.positions),
+        window=spec.window - 1,
         stride=spec.stride,
     )
     questions = ask(spec, work, spec.split, train=False)
-    items = style.encode(questions, tokenizer, spec.window)
+    items = style.encode(questions, tokenizer, model.shape.positions)
     answers = style.answer(model, None, items, tokenizer)
     predictions.write(work.folder / "predictions.parquet", answers)
     work.log("predicted", split=spec.split, questions=len(answers))
@@ -136,13 +144,12 @@ def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> li
     return [question for row in rows for question in task.ask(row, how)]
 
 
-def _long_enough(model: Transformer, spec: Finetune) -> Transformer:
-    """The model with position tables for the task's longest input, if it is longer than before."""
-    kind = layout(spec.objective, 0).kind
-    needed = spec.max_length + (0 if kind == "blank" else spec.target_length + 2)
-    if needed <= model.shape.positions:
-        return model
-    return lengthen(model, needed, spec.seed)
+def _set_dropout(model: Transformer, dropout: float) -> None:
+    """Finetuning's own dropout; attention's stays as in pretraining where that had none."""
+    attention = dropout if model.shape.attention_dropout else 0.0
+    model.shape = replace(model.shape, dropout=dropout, attention_dropout=attention)
+    for block in model.blocks:
+        block.dropout = dropout
 
 
 def _optimisation(spec: Finetune, items: int) -> Optimisation:

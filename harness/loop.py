@@ -66,6 +66,11 @@ def device_of(work: Work, uses: str = "gpu") -> torch.device:
     return torch.device(wanted)
 
 
+def name_of(device: torch.device) -> str:
+    """The device in words, for ledgers."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
     """bf16 where the precision says so; weights and their updates stay fp32."""
     if precision == "fp32":

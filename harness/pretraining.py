@@ -183,7 +183,6 @@ def _over_processes(value: Tensor, world: int) -> Tensor:
 def _write(work: Work, model: Transformer, ledger: dict[str, float], device: torch.device) -> None:
     """Write the finished model and its ledger, and drop the checkpoint it went on from."""
     checkpoints.save(work.folder, model)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    facts = {"device": name, "parameters": model.shape.parameters()}
+    facts = {"device": loop.name_of(device), "parameters": model.shape.parameters()}
     (work.folder / "ledger.json").write_text(json.dumps(ledger | facts, indent=1))
     shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)

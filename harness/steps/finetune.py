@@ -47,7 +47,7 @@ class Finetune:
     size: tuple[int, int, int] = (0, 0, 0)  # layers, hidden, vocabulary: for the estimate
 
     def run(self, work: Work) -> None:
-        """Write predictions.parquet (and predictions.select.parquet) and finetune.json."""
+        """Write predictions.parquet (and predictions.select.parquet) and ledger.json."""
         from harness import finetuning
 
         finetuning.run(self, work)
