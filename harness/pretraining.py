@@ -3,9 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -43,7 +41,7 @@ def run(
 ) -> None:
     """Pretrain as process `rank` of `world`; rank 0 writes the model and the ledger."""
     special = vocabulary(spec, tokens.load(work.inputs["tokenizer"]).special)
-    stream = open_stream(work.inputs["tokens"])
+    stream = TokenStream.open(work.inputs["tokens"])
     device = loop.device_of(work)
     model = build(shape(spec, special.padded), spec.seed, device)
     bare = Loss(model, special.size)
@@ -87,13 +85,6 @@ def run(
         ledger[name] = float(_over_processes(amount, world))
     if rank == 0:
         _write(work, model, ledger, device)
-
-
-def open_stream(folder: Path) -> TokenStream:
-    """The token stream of a finished `tokens` step, memory-mapped."""
-    kind = json.loads((folder / "tokens.json").read_text())["dtype"]
-    flat = np.memmap(folder / "tokens.bin", np.dtype(kind), "r")
-    return TokenStream(flat, np.load(folder / "offsets.npy"))
 
 
 def vocabulary(spec: Pretrain, special: Special) -> Special:
@@ -144,7 +135,7 @@ def _pieces(
                 len(micro.index_M),
             ),
         }
-        share = float(micro.weight_M.sum()) / total
+        share = float(micro.weight_M.sum()) / max(total, 1.0)  # a step may have nothing to predict
         # Data-parallel gradients are averaged over processes: a share is of the global batch.
         return loop.Piece(lambda: network(moved), share * world, counted, [f"step {step}"])
 

@@ -152,7 +152,8 @@ def _panel(axis, drawn: Sequence[Bar]) -> None:
                     x, floor, " no number", rotation=90, ha="center", va="bottom", color=_QUIET
                 )
             elif bar.low is not None and bar.high is not None:
-                ends = [[bar.value - bar.low], [bar.high - bar.value]]
+                # At 0 or 100% an interval's end can miss the value itself by a rounding error.
+                ends = [[max(bar.value - bar.low, 0.0)], [max(bar.high - bar.value, 0.0)]]
                 axis.errorbar([x], [bar.value], ends, fmt="none", ecolor=_INK, capsize=3, zorder=3)
     if logarithmic:
         axis.set_yscale("log")
