@@ -50,8 +50,8 @@ class Table:
 
 BOOKWIKI = "Pretrained on BookCorpus and Wikipedia"
 LARGER = "Pretrained on larger corpora"
-ELSEWHERE = "not run: a checkpoint trained elsewhere; the paper's numbers are shown beside"
-QUOTED = "not run: the paper quotes this system from its own publication"
+ELSEWHERE = "a checkpoint trained elsewhere; the paper's numbers are shown beside"
+QUOTED = "the paper quotes this system from its own publication"
 
 SUPERGLUE = (
     Column("record", "ReCoRD F1/Acc.", "record", ("f1", "acc")),
