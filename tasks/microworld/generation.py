@@ -1,4 +1,4 @@
-"""Rows for generation and language modelling: stories with summaries, questions, blanks, last words.
+"""Rows for generation and language modelling: stories and summaries, questions, blanks, last words.
 
 A story is played on a `State`, and its summary is what the state says at the end. Every maker
 returns a group of twins, as those of `superglue` do; `units` names the texts that must not recur.

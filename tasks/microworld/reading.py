@@ -5,6 +5,7 @@ This is the oracle's grammar. It knows only the surface of the text: nothing of 
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from tasks.microworld.lexicon import DAYS
 from tasks.microworld.scenes import COMPARISONS
@@ -17,7 +18,7 @@ MORE = "(" + "|".join([*COMPARISONS, *COMPARISONS.values()]) + ")"
 _LESS = {less: more for more, less in COMPARISONS.items()}
 
 
-def _fact(pattern: str, act: Callable[..., None]):
+def _fact(pattern: str, act: Callable[..., Any]):
     phrases = {"N": NAME, "T": THING, "R": PLACE}
     return re.compile(re.sub(r"\b[NTR]\b", lambda m: phrases[m[0]], pattern)), act
 

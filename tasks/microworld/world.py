@@ -1,7 +1,7 @@
 """The world's state: who holds what, who and what is where, and what else is so.
 
-Events change the state one after the other; `Reader`-side code (`reading`) and stories
-(`generation`) both build one, and questions are answered by looking things up in it.
+Events change the state one after the other. Stories (`generation`) are played on a state, the
+oracle (`reading`) builds one from a passage's text, and questions are looked up in it.
 """
 
 from dataclasses import dataclass, field

@@ -1,0 +1,191 @@
+"""The built-in world: its files, its oracle, and what keeps its splits apart."""
+
+import json
+import re
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tasks import TASKS
+from tasks.microworld import VERSION, Sizes, oracle, superglue, write
+from tasks.microworld.causes import RULES
+from tasks.microworld.lexicon import GIVEN, KIND_OF, SURNAMES
+from tasks.microworld.senses import SENSES
+from tasks.source import Folder, load
+
+SPLITS = ("train", "val", "test")
+NAMES = ["record", "copa", "wsc", "rte", "boolq", "wic", "cb", "multirc", "cnndm", "xsum",
+         "gigaword", "squad_qg", "yahoo", "lambada", "heldout"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("world")
+    write(out, seed=3, documents=600, sizes=Sizes().scaled(0.3))
+    return out
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def everything(world: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(world)): p.read_bytes() for p in world.rglob("*") if p.is_file()}
+
+
+def test_the_same_seed_writes_the_same_bytes_and_another_seed_others(tmp_path):
+    sizes = Sizes().scaled(0.05)
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        write(tmp_path / name, seed=seed, documents=30, sizes=sizes)
+    a, b, c = (everything(tmp_path / name) for name in "abc")
+    assert a == b
+    assert a.keys() == c.keys()
+    assert all(a[name] != c[name] for name in a)
+
+
+def test_a_document_does_not_depend_on_how_many_are_written(tmp_path):
+    sizes = Sizes().scaled(0.05)
+    for count in (20, 40):
+        write(tmp_path / str(count), documents=count, sizes=sizes)
+    few, many = (lines(tmp_path / str(n) / "corpus/train.jsonl") for n in (20, 40))
+    assert many[:20] == few
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_passes_the_checks_of_the_official_format(world, name):
+    source = Folder(str(world))
+    for split in ("dev", "test") if name == "heldout" else ("train", "dev", "test"):
+        loaded = load(TASKS[name], split, source)
+        assert loaded.rows and not loaded.skipped
+
+
+def test_the_world_counts_its_files(world):
+    told = json.loads((world / "world.json").read_text())
+    assert told["version"] == VERSION
+    assert told["seed"] == 3
+    for path, count in told["counts"].items():
+        assert len((world / path).read_text().splitlines()) == count
+    assert told["counts"]["superglue/CB/train.jsonl"] == told["sizes"]["CB"][0]
+
+
+@pytest.mark.parametrize("task", superglue.MAKERS)
+def test_the_oracle_agrees_with_every_label(world, task):
+    for split in ("train", "val"):
+        for row in lines(world / f"superglue/{task}/{split}.jsonl"):
+            assert oracle.answer(task, row) == oracle.gold(task, row), row
+
+
+@pytest.mark.parametrize("task", superglue.MAKERS)
+def test_test_rows_have_no_labels_and_the_oracle_answers_them(world, task):
+    for row in lines(world / f"superglue/{task}/test.jsonl"):
+        text = json.dumps(row)
+        assert '"label"' not in text and '"answers": [{"start"' not in text
+        assert oracle.answer(task, row) is not None
+
+
+def test_the_oracle_notices_a_wrong_label(world):
+    row = lines(world / "superglue/BoolQ/val.jsonl")[0]
+    assert oracle.answer("BoolQ", {**row, "label": not row["label"]}) == row["label"]
+
+
+@pytest.mark.parametrize("task", ["CB", "COPA", "RTE", "WiC", "WSC", "BoolQ", "MultiRC"])
+def test_labels_are_balanced(world, task):
+    for split in ("train", "val"):
+        labels: Counter = Counter()
+        for row in lines(world / f"superglue/{task}/{split}.jsonl"):
+            gold = oracle.gold(task, row)
+            labels.update([x for group in gold for x in group] if task == "MultiRC" else [gold])
+        assert max(labels.values()) - min(labels.values()) <= 2, labels
+
+
+def test_no_person_or_thing_of_dev_or_test_occurs_in_train(world):
+    fixed = set(re.findall(r"\w+", repr((SENSES, RULES))))  # nouns of the rules' own wording
+    kept = {*GIVEN, *SURNAMES, *KIND_OF} - fixed
+    seen = {}
+    for split in SPLITS:
+        texts = [p.read_text() for p in world.rglob(f"*{split}.jsonl") if "corpus" not in p.parts]
+        seen[split] = kept & set(re.findall(r"\w+", " ".join(texts)))
+    assert not seen["train"] & seen["val"]
+    assert not seen["train"] & seen["test"]
+    assert not seen["val"] & seen["test"]
+    assert all(len(words) > 50 for words in seen.values())
+
+
+def normal(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def grams(text: str, marks: bool = True, n: int = 13) -> set[str]:
+    """13-grams of words, and of words and punctuation marks."""
+    found = set()
+    for pattern in (r"\w+", r"\w+|[^\w\s]") if marks else (r"\w+",):
+        tokens = re.findall(pattern, text.lower())
+        found |= {" ".join(tokens[i : i + n]) for i in range(len(tokens) - n + 1)}
+    return found
+
+
+def test_no_dev_or_test_text_occurs_in_the_corpus_or_in_train(world):
+    trained = [d["text"] for d in lines(world / "corpus/train.jsonl")]
+    asked = []
+    for task in superglue.MAKERS:
+        rows = {s: lines(world / f"superglue/{task}/{s}.jsonl") for s in SPLITS}
+        trained += [" \n ".join(superglue.units(task, row)) for row in rows["train"]]
+        asked += [u for s in SPLITS[1:] for row in rows[s] for u in superglue.units(task, row)]
+    for task, key in (("cnndm", "article"), ("xsum", "document"), ("lambada", "text")):
+        paths = {s: next((world / task).glob(f"*{s}.jsonl")) for s in SPLITS}
+        trained += [row[key] for row in lines(paths["train"])]
+        asked += [row[key] for s in SPLITS[1:] for row in lines(paths[s])]
+    asked += (world / "yahoo/test.txt").read_text().splitlines()
+    asked += (world / "gigaword/test.source").read_text().splitlines()
+    known = set().union(*map(grams, trained))
+    assert not known & set().union(*map(grams, asked))
+    whole = " | ".join(map(normal, trained))
+    units = sorted({normal(text) for text in asked if len(normal(text).split()) < 13})
+    assert not [unit for unit in units if f" {unit} " in whole]
+
+
+def test_held_out_documents_share_no_thirteen_words_with_the_corpus(world):
+    known = {g for d in lines(world / "corpus/train.jsonl") for g in grams(d["text"], marks=False)}
+    for document in lines(world / "corpus/heldout.jsonl"):
+        assert not known & grams(document["text"], marks=False)
+
+
+def test_the_vocabulary_is_closed_and_small(world):
+    texts = [
+        path.read_text().replace("\\n", " ").replace("\\u", " ")
+        for path in world.rglob("*")
+        if path.is_file() and path.name != "world.json"
+    ]
+    found = set(re.findall(r"[a-z]+", " ".join(texts).lower()))
+    assert 500 < len(found) < 2000
+
+
+def test_documents_have_about_a_hundred_words_and_task_inputs_are_short(world):
+    counts = [len(d["text"].split()) for d in lines(world / "corpus/train.jsonl")]
+    assert 85 < sum(counts) / len(counts) < 115
+    lengths = []
+    for task in superglue.MAKERS:
+        for row in lines(world / f"superglue/{task}/train.jsonl"):
+            lengths.append(sum(len(u.split()) for u in superglue.units(task, row)))
+    lengths.sort()
+    assert lengths[int(0.9 * len(lengths))] < 60
+
+
+def test_names_have_one_to_four_words(world):
+    lengths = Counter()
+    for row in lines(world / "superglue/ReCoRD/train.jsonl"):
+        lengths.update(len(a["text"].split()) for q in row["qas"] for a in q["answers"])
+    assert set(lengths) == {1, 2, 3, 4}
+
+
+def test_contexts_of_a_word_share_only_the_article():
+    for word, senses in SENSES.items():
+        bags = [set(re.findall(r"\w+", c)) - {word, "P"} for sense in senses for c in sense]
+        assert all(a & b == {"the"} for i, a in enumerate(bags) for b in bags[:i]), word
+
+
+def test_the_corpus_is_pinned(world):
+    text = (world / "corpus/train.jsonl").read_bytes()
+    assert sha256(text).hexdigest()[:16] == "332c1fea41bd69c6"

@@ -1,0 +1,77 @@
+"""The built-in world's files for generation and language modelling, against its oracle."""
+
+import json
+import re
+from random import Random
+
+import pytest
+
+from tasks.microworld import generation, oracle, reading
+from tasks.microworld.lexicon import Cast, pool
+
+
+def rows(task: str, count: int = 200, split: str = "dev") -> list:
+    made = []
+    for index in range(count):
+        made += generation.MAKERS[task](Cast(Random(f"{task}/{index}"), pool(split)))
+    return made
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_summaries_say_what_the_story_comes_to(split):
+    for row in rows("cnndm", split=split):
+        highlights = row["highlights"].split("\n")
+        assert len(highlights) == 2
+        assert oracle.summary(row["article"], highlights), row
+    for row in rows("xsum", split=split):
+        assert oracle.summary(row["document"], [row["summary"]]), row
+
+
+def test_a_false_summary_is_noticed():
+    story = "Mara went to the hall. Tomo ran to the park. Mara found the red cup."
+    assert oracle.summary(story, ["Mara has the red cup in the hall."])
+    assert not oracle.summary(story, ["Tomo has the red cup in the park."])
+    assert not oracle.summary(story, ["Mara is in the hall."])
+
+
+def test_headlines_name_taker_thing_and_giver():
+    for row in rows("gigaword"):
+        assert oracle.headline(row["document"]) == row["summary"], row
+
+
+def test_answers_stand_where_the_row_says_and_answer_the_question():
+    for row in rows("squad_qg"):
+        (answer,) = row["answers"]
+        start, text = answer["answer_start"], answer["text"]
+        assert row["context"][start : start + len(text)] == text
+        assert reading.fits(reading.read(row["context"]), row["question"], text), row
+
+
+def test_one_word_alone_concludes_a_passage():
+    for row in rows("lambada"):
+        assert oracle.last_word(row["text"]) == row["text"].split()[-1]
+
+
+def test_last_words_come_in_twins_that_share_their_last_sentence():
+    made = rows("lambada", 50)
+    for one, two in zip(made[::2], made[1::2]):
+        heads = [row["text"].rsplit(". ", 1)[1].rsplit(" ", 1)[0] for row in (one, two)]
+        assert heads[0] == heads[1]
+        assert one["text"].split()[-1] != two["text"].split()[-1]
+
+
+@pytest.mark.parametrize("ratio", generation.RATIOS)
+def test_blanks_take_the_ratio_of_words_and_leave_the_rest(ratio):
+    for line in rows("yahoo", 50):
+        assert line == line.lower() and len(line.split()) <= 60
+        blanked = generation.blanked(line, ratio, Random(0))
+        kept = [word for word in blanked.split() if word != "<blank>"]
+        assert len(line.split()) - len(kept) == max(1, int(len(line.split()) * float(ratio) + 1e-9))
+        assert "<blank> <blank>" not in blanked
+        pattern = " ".join(".+" if w == "<blank>" else re.escape(w) for w in blanked.split())
+        assert re.fullmatch(pattern, line)
+
+
+def test_rows_are_plain_json():
+    for task in generation.MAKERS:
+        assert json.loads(json.dumps(rows(task, 2))) == rows(task, 2)
