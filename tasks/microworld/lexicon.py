@@ -35,7 +35,7 @@ TOWNS = tuple(
 )
 
 # Ten things of each kind; a kind decides which causes and effects a thing knows.
-KINDS = {
+_KINDS = {
     "fragile": "cup plate vase bottle bowl mirror jar statue teapot lantern",
     "cloth": "coat scarf shirt blanket curtain carpet dress glove towel flag",
     "paper": "book letter map ticket card poster notebook diary painting newspaper",
@@ -46,7 +46,7 @@ KINDS = {
     "animal": "dog cat horse goat hen duck cow sheep pony donkey",
     "plant": "rose tulip tree bush vine fern lily lemon herb daisy",
 }
-KINDS = {kind: tuple(words.split()) for kind, words in KINDS.items()}
+KINDS: dict[str, tuple[str, ...]] = {kind: tuple(n.split()) for kind, n in _KINDS.items()}
 KIND_OF = {noun: kind for kind, nouns in KINDS.items() for noun in nouns}
 CARRIED = ("fragile", "cloth", "paper", "food", "machine", "toy")
 
