@@ -225,7 +225,7 @@ def main() -> None:
         tune(max(60, options.steps // 5), reuse=True)
         tune(20, reuse=False)
     if options.part in (None, "trials"):
-        efficiency(4000)
+        efficiency(800)
     if options.part in (None, "gpus"):
         busy(100, 8, 4.0)
 

@@ -22,7 +22,8 @@ from typing import Any
 
 from harness.checksums import FORMAT, as_json, checksums, fault, read_json, write_json
 from harness.errors import StoreDamaged, UserError
-from harness.step import Step, described, differences
+from harness.identity import differences
+from harness.step import Step, described
 
 OWN = ("locks", "quarantine", "sessions", "grids")  # folders that hold no steps
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import pytest
 
 from harness.errors import UserError
-from harness.step import Machine, Step, canonical, described, differences, ordered, slug
+from harness.identity import canonical, differences
+from harness.step import Machine, Step, described, ordered, slug
 
 
 @dataclass(frozen=True)
