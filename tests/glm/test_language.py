@@ -60,7 +60,7 @@ def test_last_words_are_asked_as_in_the_original(case):
         given = [999] * 3 + context if longer else context
         question = Continue(
             "1", numbers(label), numbers(given), "bidirectional" if both else "unidirectional"
-        )  # noqa: E501
+        )
         [made] = LanguageStyle().encode([question], Numbers(BERT), case["seq_length"])
         equal(made.sequences[0], item)
         assert made.cut == 3 * longer
