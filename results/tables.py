@@ -195,12 +195,18 @@ def _floor(
 
 
 def _signatures(lines: Sequence[Line], columns: Sequence[Column]) -> list[str]:
-    """A warning for every metric that was not measured in one way throughout its column."""
-    warnings = []
+    """What differs between the rows of a column in how they were measured, said once."""
+    columns_of: dict[tuple[str, ...], list[str]] = {}
     for column in columns:
         for index, metric in enumerate(column.metrics):
             found = {s for line in lines for s in line.cells[column.id][index].signatures}
-            if len(found) > 1:
-                ways = " and ".join(sorted(found))
-                warnings.append(f"{column.id} {metric} was not measured in one way: {ways}")
-    return warnings
+            split = [signature.split("|") for signature in found]
+            shared = set.intersection(*map(set, split)) if split else set()
+            ways = {"|".join(part for part in parts if part not in shared) for parts in split}
+            if len(ways) > 1:
+                name = column.id if len(column.metrics) == 1 else f"{column.id} {metric}"
+                columns_of.setdefault(tuple(sorted(ways)), []).append(name)
+    return [
+        f"{', '.join(names)}: not all rows were measured in one way: {' or '.join(ways)}"
+        for ways, names in columns_of.items()
+    ]

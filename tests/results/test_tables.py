@@ -200,4 +200,4 @@ def test_scores_measured_in_two_ways_are_called_out(world):
     world.tables.append(table("mine", [row("a"), row("b")], [column("copa")]))
     world.put(cell("mine", "a", "copa"), signature="acc|v:1", acc=0.6)
     world.put(cell("mine", "b", "copa"), signature="acc|v:2", acc=0.6)
-    assert built(world).notes == ("copa acc was not measured in one way: acc|v:1 and acc|v:2",)
+    assert built(world).notes == ("copa: not all rows were measured in one way: v:1 or v:2",)
