@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from glm.attention import BACKENDS, choose
 from glm.crossentropy import cross_entropy
+from glm.flops import parameter_count
 
 EPSILON = 1e-5  # of every layer norm
 DEVIATION = 0.02  # of the initial weights
@@ -59,9 +60,8 @@ class Shape:
 
     def parameters(self) -> int:
         """The number of parameters, from the shape alone."""
-        tables = self.vocabulary + self.rows * (2 if self.inner else 1)
-        block = 12 * self.hidden**2 + 13 * self.hidden
-        return tables * self.hidden + self.layers * block + 2 * self.hidden
+        sizes = (self.layers, self.hidden, self.vocabulary, self.positions)
+        return parameter_count(*sizes, self.inner)
 
 
 @dataclass(frozen=True)

@@ -247,7 +247,8 @@ class Builder:
             size=(body.layers, body.hidden, body.vocabulary),
             **{f.name: getattr(settings, f.name) for f in fields(Finetuning)},
         )
-        dataset = self.sources.dataset(task)
+        splits = tuple(filter(None, ("train", table.split, select_on)))
+        dataset = self.sources.dataset(task, splits)
         inputs = {
             "pretrain": pretrained,
             "tokenizer": pretrained.inputs["tokenizer"],
@@ -285,7 +286,7 @@ class Builder:
             window=self.scale.window,
             stride=self.scale.window // 2,
         )
-        dataset = self.sources.dataset(task, variant)
+        dataset = self.sources.dataset(task, (table.split,), variant)
         inputs = {
             "pretrain": pretrained,
             "tokenizer": pretrained.inputs["tokenizer"],

@@ -25,7 +25,8 @@ class Folder:
     """Files below a root: ROOT/superglue/CB/train.jsonl or ROOT/CB/train.jsonl, plain, .xz or .gz.
 
     `files` names other files, task -> split -> path below the root (a list where a split has
-    several); `counts` the rows expected, task -> split -> count, where another count is an error.
+    several). `PATH#0:1500` is the file's first 1,500 good rows, for data that came as one file.
+    `counts` the rows expected, task -> split -> count, where another count is an error.
     """
 
     root: str
@@ -71,7 +72,10 @@ def load(task: Task, split: str, source: Source) -> Loaded:
     else:
         paths = find(task, split, source)
         lines, parse = task.read(paths), task.rows
-        named, identity = tuple(map(str, paths)), files.digest(paths)
+        named, identity = (
+            tuple(map(str, paths)),
+            files.digest(paths) + _rows_text(task, split, source),
+        )
         wanted = source.counts.get(task.name, {}).get(split)
     rows, faults = checked(task, lines, parse, labelled=split != "test")
     name = ", ".join(named)
@@ -81,6 +85,7 @@ def load(task: Task, split: str, source: Source) -> Loaded:
         raise UserError(f"{name}: no good row in it ({len(faults)} bad ones).")
     if wanted is not None and len(rows) + len(faults) != wanted:
         raise UserError(f"{name}: {len(rows) + len(faults)} rows, not the {wanted} expected.")
+    rows = rows[_range(task, split, source)]
     return Loaded(rows, tuple(fault.name for fault in faults), identity, named)
 
 
@@ -125,7 +130,7 @@ def fingerprint(task: Task, split: str, source: Source) -> str:
         from tasks import hub
 
         return hub.address(task, split, source.revisions).digest
-    return files.digest(find(task, split, source))
+    return files.digest(find(task, split, source)) + _rows_text(task, split, source)
 
 
 def find(task: Task, split: str, source: Folder) -> tuple[Path, ...]:
@@ -135,7 +140,8 @@ def find(task: Task, split: str, source: Folder) -> tuple[Path, ...]:
         raise UserError(f"{root}: no such folder. Give the folder that holds {task.folder}.")
     override = source.files.get(task.name, {}).get(split)
     if override is not None:
-        return _named(root, (override,) if isinstance(override, str) else tuple(override), task)
+        names = (override,) if isinstance(override, str) else tuple(override)
+        return _named(root, tuple(name.partition("#")[0] for name in names), task)
     if split not in task.names:
         raise UserError(f"{task.title} has no {split} split (it has {', '.join(task.names)}).")
     for folder in folders(task, root):
@@ -150,6 +156,26 @@ def find(task: Task, split: str, source: Folder) -> tuple[Path, ...]:
         f"{root / task.folder} and {root / last}. Put it there, or name it under "
         f"files: {{{task.name}: {{{split}: PATH}}}}."
     )
+
+
+def _rows_text(task: Task, split: str, source: Source) -> str:
+    """What follows "#" in the name of a split's file, with the "#"; empty for all rows."""
+    override = source.files.get(task.name, {}).get(split) if isinstance(source, Folder) else None
+    if override is None:
+        return ""
+    first = override if isinstance(override, str) else override[0]
+    return "".join(first.partition("#")[1:])
+
+
+def _range(task: Task, split: str, source: Source) -> slice:
+    """The rows that a split's file is cut to. Raises `UserError` for what is no range."""
+    text = _rows_text(task, split, source)
+    if not text:
+        return slice(None)
+    begin, colon, end = text[1:].partition(":")
+    if not colon or not all(part == "" or part.isdecimal() for part in (begin, end)):
+        raise UserError(f"files of {task.name}: {text!r} is no range of rows; write #BEGIN:END.")
+    return slice(int(begin or 0), int(end) if end else None)
 
 
 def folders(task: Task, root: Path) -> list[Path]:

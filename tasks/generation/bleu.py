@@ -14,10 +14,9 @@ its own reference, as in the split of Du et al. (2017) with answers.
 
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
 from itertools import zip_longest
 
-from tasks.generation.rouge import written
+from tasks.generation.rouge import installed, written
 from tasks.generation.text_repair import REPAIRS
 from tasks.spec import Answer, Metric
 
@@ -68,4 +67,4 @@ def corpus_bleu(
 def _signature(tokens: str, smooth: str, lower: bool) -> str:
     """sacrebleu's own signature; the number of references follows from the data set."""
     case = "lc" if lower else "mixed"
-    return f"case:{case}|eff:no|tok:{tokens}|smooth:{smooth}|version:{version('sacrebleu')}"
+    return f"case:{case}|eff:no|tok:{tokens}|smooth:{smooth}|version:{installed('sacrebleu')}"

@@ -9,10 +9,9 @@ or Java is missing the metric is absent, with the reason.
 import shutil
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 
 from tasks.errors import Absent
-from tasks.generation.rouge import written
+from tasks.generation.rouge import installed, written
 from tasks.generation.text_repair import REPAIRS
 from tasks.spec import Answer, Metric
 
@@ -30,10 +29,7 @@ def rouge_l(name: str = "rgl", repair: str = "ptb-lower") -> Metric:
 
 def meteor(name: str = "mtr", repair: str = "ptb-lower") -> Metric:
     """METEOR 1.5, English, through `pycocoevalcap`; needs Java."""
-    try:
-        tool = version("pycocoevalcap")
-    except PackageNotFoundError:
-        tool = "absent"
+    tool = installed("pycocoevalcap")
     return Metric(
         name=name,
         compute=partial(corpus_meteor, repair=repair),

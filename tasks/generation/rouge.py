@@ -14,7 +14,7 @@ every sentence of at most four words, which loses whole Gigaword headlines (`sho
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from tasks.errors import Absent
 from tasks.generation.text_repair import REPAIRS, sentences
@@ -52,6 +52,14 @@ UNILM = Cleaning(repair="cnndm", repeated=0.7)
 REFERENCE = Cleaning(repair="cnndm", repeated=0.7, shortest=5, swap=True)
 
 
+def installed(package: str) -> str:
+    """The version of a metric's package for its signature; asking about tasks does not need it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
 def rouge(kind: str, cleaning: Cleaning = PLAIN) -> Metric:
     """The metric ("rg1", "rg2" or "rgl"): mean F1 over answers, best reference each."""
     split = "|split:lines-or-rule" if kind == "rgl" else ""
@@ -59,7 +67,7 @@ def rouge(kind: str, cleaning: Cleaning = PLAIN) -> Metric:
         name=kind,
         compute=partial(mean_f1, kind=kind, cleaning=cleaning),
         signature=f"{TYPES[kind]}|f1|stem:yes{split}|{cleaning.signature}"
-        f"|version:rouge-score-{version('rouge-score')}",
+        f"|version:rouge-score-{installed('rouge-score')}",
     )
 
 

@@ -318,3 +318,18 @@ def test_no_broken_byte_breaks_more_than_its_row(name: str, data: st.DataObject)
 def test_every_sample_folder_is_the_official_one() -> None:
     assert FOLDERS["boolq"] == "superglue/BoolQ"
     assert {folder.split("/")[0] for folder in FOLDERS.values()} == {"superglue"}
+
+
+def test_one_file_can_serve_as_two_splits_by_ranges_of_its_rows(tmp_path: Path) -> None:
+    records = [RECORDS["cb"] | {"idx": number} for number in range(5)]
+    path = put(tmp_path, "cb", jsonl(records), "all.jsonl").relative_to(tmp_path)
+    ranges = {"train": f"{path}#0:3", "dev": f"{path}#3:"}
+    source = Folder(str(tmp_path), files={"cb": ranges})
+    train, dev = (load(TASKS["cb"], split, source) for split in ("train", "dev"))
+    assert [row["id"] for row in train.rows] == ["0", "1", "2"]
+    assert [row["id"] for row in dev.rows] == ["3", "4"]
+    assert train.digest != dev.digest
+    assert fingerprint(TASKS["cb"], "dev", source) == dev.digest
+    bad = Folder(str(tmp_path), files={"cb": {"dev": f"{path}#three:"}})
+    with pytest.raises(UserError, match="no range of rows"):
+        load(TASKS["cb"], "dev", bad)
