@@ -20,6 +20,7 @@ from harness.step import Step
 from harness.store import Store
 
 EVERY = 30.0  # seconds between plain lines about what is running
+EVIDENCE = 30.0  # seconds of work after which what was measured counts as much as the plan
 
 
 class Progress:
@@ -106,7 +107,9 @@ class Progress:
         if not open_ or not expected or not self.expected or not self.worked:
             return None
         elapsed = time.monotonic() - self.began
-        return expected * elapsed / self.expected
+        # Until there is some evidence, believe the plan: as if all workers had kept to it so far.
+        workers = self.schedule.machine.workers or os.cpu_count() or 1
+        return expected * (elapsed + EVIDENCE) / (self.expected + EVIDENCE * workers)
 
     def _count(self) -> str:
         tally = self.schedule.tally()
