@@ -50,7 +50,6 @@ class Scale:
     rows: int | None = None  # training rows read per task
     eval_rows: int | None = None
     window: int = 512  # of held-out perplexity
-    checkpoint_every: float = 300.0
 
 
 SCALES: Mapping[str, Scale] = {

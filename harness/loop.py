@@ -24,7 +24,6 @@ from harness.settings import Optimisation
 from harness.step import Work
 
 LOG_STEPS = 10  # optimizer steps between two lines of the loss curve
-CHECKPOINT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def train(
             work.log("resume", step=first)
     network.train()
     watch = _Watch(work, device, optimisation, lead, ledger)
-    interval = float(work.how.get("checkpoint_seconds", CHECKPOINT_SECONDS))
+    interval = work.machine.checkpoint_seconds
     saved_at = time.monotonic()
     for step in range(first, optimisation.steps):
         # One step: the losses of its pieces, one clipped update, one line of the curve.

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.checksums import read_json
-from harness.progress import duration
 from harness.step import Machine, Step
 from harness.store import Store
 
@@ -35,6 +34,7 @@ class Line:
     flops: float
     seconds: float
     disk_bytes: float
+    devices: int = 1  # workers that it takes up at once
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,10 @@ def make(expansion: Any, store: Store, machine: Machine) -> Plan:
     for digest, step in steps.items():
         cost = step.cost()
         state = states[digest].replace("absent", "to run")
+        devices = max(1, int(machine.gpus.get(step.kind, 1))) if step.uses == "gpu" else 1
+        seconds = rates.seconds(step, cost.flops, devices)
         lines.append(
-            Line(
-                step,
-                state,
-                users[digest],
-                cost.flops,
-                rates.seconds(step, cost.flops),
-                cost.disk_bytes,
-            )
+            Line(step, state, users[digest], cost.flops, seconds, cost.disk_bytes, devices)
         )
     workers = _workers(machine, on_gpu)
     ends = _simulate(lines, workers)
@@ -131,13 +126,13 @@ class _Rates:
         self.rate = {k: sum(f for f, _ in v) / sum(s for _, s in v) for k, v in seen.items() if v}
         self.calibrated = 0.0
 
-    def seconds(self, step: Step, flops: float) -> float:
+    def seconds(self, step: Step, flops: float, devices: int = 1) -> float:
         if flops and self.rate.get(step.kind):
             return flops / self.rate[step.kind]
         if not flops:
             return self.mean.get(step.kind, OVERHEAD)
         if self.on_gpu and step.uses == "gpu":
-            return OVERHEAD + flops / (H100 * UTILISATION)
+            return OVERHEAD + flops / (H100 * UTILISATION * devices)
         self.calibrated = self.calibrated or calibrate() * CPU_UTILISATION
         return OVERHEAD + flops / self.calibrated
 
@@ -164,85 +159,9 @@ def _simulate(lines: Sequence[Line], workers: int) -> dict[str, float]:
         if line.state == "done":
             ends[line.step.digest] = 0.0
             continue
-        start = max(ready, heapq.heappop(free))
-        ends[line.step.digest] = start + line.seconds
-        heapq.heappush(free, start + line.seconds)
+        taken = [heapq.heappop(free) for _ in range(min(line.devices, len(free)))]
+        end = max(ready, *taken) + line.seconds
+        ends[line.step.digest] = end
+        for _ in taken:
+            heapq.heappush(free, end)
     return ends
-
-
-def show(plan: Plan, store: Store) -> str:
-    """The plan for people: one line a step, then the sums."""
-    rows = [("state", "kind", "name", "digest", "cells", "FLOPs", "time", "disk")]
-    for line in plan.lines:
-        rows.append(
-            (
-                line.state,
-                line.step.kind,
-                line.step.name,
-                line.step.digest[:8],
-                str(line.cells),
-                f"{line.flops:.1e}" if line.flops else "-",
-                duration(line.seconds) if line.state != "done" else "-",
-                size(line.disk_bytes) if line.disk_bytes else "-",
-            )
-        )
-    widths = [max(len(row[i]) for row in rows) for i in range(8)]
-    shown = [
-        "  ".join(
-            text.ljust(width) if i < 4 else text.rjust(width)
-            for i, (text, width) in enumerate(zip(row, widths))
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join([*shown, "", *summary(plan, store)])
-
-
-def summary(plan: Plan, store: Store) -> list[str]:
-    """Counts, sums, and which table is complete first."""
-    states = Counter(line.state for line in plan.lines)
-    left = [line for line in plan.lines if line.state != "done"]
-    flops = sum(line.flops for line in left)
-    disk = sum(line.disk_bytes for line in left)
-    total = max((seconds for _, seconds in plan.tables.values()), default=0.0)
-    said = [
-        f"{plan.cells:,} cells from {plan.results:,} distinct results; "
-        f"{len(plan.lines):,} steps: {states['done']:,} done, {states['partial']:,} partial, "
-        f"{states['to run']:,} to run"
-    ]
-    if left:
-        where = f"{plan.workers} GPU(s)" if plan.on_gpu else f"{plan.workers} worker(s)"
-        said.append(
-            f"to do: {flops:.2e} FLOPs, about {duration(total)} on {where}, {size(disk)} of disk"
-        )
-        hours = flops / (H100 * UTILISATION) / 3600
-        if plan.on_gpu or hours > 1:
-            said.append(
-                f"{hours:,.0f} GPU-hours on H100 at {UTILISATION:.0%} of {H100 / 1e12:.0f} TFLOP/s"
-            )
-        said += _disk_warning(store, disk)
-    ranked = sorted(plan.tables.items(), key=lambda item: item[1][1])
-    for rank, (name, (cells, until)) in enumerate(ranked):
-        when = f"complete after about {duration(until)}" if until else "complete"
-        first = " (first)" if rank == 0 and until and len(ranked) > 1 else ""
-        said.append(f"{name}: {cells:,} cells, {when}{first}")
-    return said
-
-
-def _disk_warning(store: Store, needed: float) -> list[str]:
-    folder = store.root
-    while not folder.exists():
-        folder = folder.parent
-    found = os.statvfs(folder)
-    free = found.f_bavail * found.f_frsize
-    if needed < free:
-        return []
-    return [f"warning: {size(needed)} are needed at {store.root}, {size(free)} are free"]
-
-
-def size(number: float) -> str:
-    """Bytes for people."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}"
-        number /= 1000
-    return f"{number:,.1f} TB"

@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, command: str) -> int:
     from harness import grid as grids
     from harness import plan as plans
+    from harness import planned
     from harness.store import Store
     from harness.trials import expand
 
@@ -72,7 +73,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
     expansion = expand(grid)
     plan = plans.make(expansion, store, machine)
     if options.plan:
-        print(plans.show(plan, store))
+        print(planned.show(plan, store))
         return 0
 
     from harness import manifest
@@ -80,7 +81,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
 
     store.open()
     if not options.quiet:
-        print("\n".join(plans.summary(plan, store)), flush=True)
+        print("\n".join(planned.summary(plan, store)), flush=True)
     _keep(options.grid, store, grid.name)
     manifest.write(grid, expansion, store, *manifest.known(store, expansion.steps))
     schedule = drive(

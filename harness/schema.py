@@ -147,6 +147,7 @@ class MachineSettings(_Model):
     time_limit: dict[str, Seconds] = {}
     device: Literal["auto", "cpu", "cuda"] = "auto"
     retries: int = Field(3, ge=0)
+    checkpoint_seconds: Annotated[float, BeforeValidator(_seconds), Field(ge=0)] = 60.0
 
 
 class InlineRow(_Model):

@@ -44,6 +44,7 @@ class Machine:
     device: str = "auto"  # cpu | cuda | auto: what the step finds
     devices: int = 1  # devices that this step was given
     retries: int = 3  # times a step goes on after its worker was lost
+    checkpoint_seconds: float = 60.0  # between two checkpoints of a training
     lock_expiry: float = 30.0  # seconds without a heartbeat after which a lock's holder is dead
 
 

@@ -46,6 +46,12 @@ class Pretrain:
         """How many sentinel pairs the objective needs: one for every position, or none."""
         return self.positions if getattr(self.objective, "sentinels", "") else 0
 
+    @property
+    def parameters(self) -> int:
+        """Of the model as planned, its token table's padded rows included."""
+        sizes = (self.layers, self.hidden, self.vocabulary, self.positions, self.inner)
+        return parameter_count(*sizes)
+
     def cost(self) -> Cost:
         """FLOPs from the objective's average amounts, and the bytes of the weights."""
         from ablations.scale import amounts
@@ -54,5 +60,4 @@ class Pretrain:
         flops = training_flops(
             self.layers, self.hidden, self.vocabulary, each.positions, each.squares, each.targets
         )
-        sizes = (self.layers, self.hidden, self.vocabulary, self.positions, self.inner)
-        return Cost(flops * self.batch * self.optimisation.steps, 4.0 * parameter_count(*sizes))
+        return Cost(flops * self.batch * self.optimisation.steps, 4.0 * self.parameters)

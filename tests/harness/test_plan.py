@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import plan as plans
+from harness import planned
 from harness.drive import drive
 from harness.step import Machine, Step, ordered
 from harness.store import Store
@@ -61,7 +62,7 @@ def test_a_plan_counts_states_and_sharing_and_names_the_first_table(tmp_path: Pa
     by_digest = {line.step.digest: line for line in plan.lines}
     assert by_digest[first].cells == 10 and by_digest[first].state == "partial"
     assert plan.cells == plan.results == 100 and len(plan.lines) == 110
-    shown = plans.show(plan, store)
+    shown = planned.show(plan, store)
     assert "100 cells from 100 distinct results" in shown
     assert "110 steps: 0 done, 1 partial, 109 to run" in shown
     assert shown.index("small: 20 cells") < shown.index("large: 80 cells") and "(first)" in shown
@@ -72,13 +73,13 @@ def test_a_trial_spelled_twice_is_planned_once(tmp_path: Path):
     expansion = Expansion(tuple(Cell("t", (Trial(score),)) for score in scores))
     plan = plans.make(expansion, Store(tmp_path), Machine())
     assert (plan.cells, plan.results, len(plan.lines)) == (2, 1, 1)
-    assert "2 cells from 1 distinct results" in plans.show(plan, Store(tmp_path))
+    assert "2 cells from 1 distinct results" in planned.show(plan, Store(tmp_path))
 
 
 def test_a_thousand_cells_are_planned_in_a_moment(tmp_path: Path):
     began = time.process_time()
     store = Store(tmp_path)
-    plans.show(plans.make(grid(1000), store, Machine()), store)
+    planned.show(plans.make(grid(1000), store, Machine()), store)
     assert time.process_time() - began < 1.0
 
 
