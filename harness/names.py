@@ -87,6 +87,8 @@ def check(grid: Any, document: Any, names: Names) -> None:
         known("task", name, names.tasks, "data", "files", name, key=True)
     if grid.data.kind == "folder" and not grid.data.root:
         document.blame(("data",), "a folder source needs `root`: the folder's path")
+    if grid.data.revision and grid.data.kind != "hub":
+        document.blame(("data", "revision"), "`revision` is for kind: hub")
     ids: set[str] = set()
     for i, table in enumerate(grid.tables):
         if table is None:  # it could not be read, and that has been said

@@ -112,7 +112,7 @@ class Data(_Model):
     larger_corpus: CorpusData | None = None  # for the variants with RoBERTa's recipe
     vocabulary: VocabularyData = Field(default_factory=lambda: VocabularyData.model_validate({}))
     files: dict[str, dict[str, str]] = {}  # task -> split -> path below the root
-    revision: str | None = None
+    revision: str | None = None  # of the tasks on the hub, instead of the commits pinned here
     seed: int = Field(0, ge=0)
     documents: int | None = Field(None, ge=1)  # of the built-in world
     on_bad_row: Literal["stop", "skip"] = "stop"

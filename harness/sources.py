@@ -105,7 +105,9 @@ class Sources:
         made = self.made[key]
         for split in needed:
             if split not in made.spec.splits:
-                fingerprint(task, split, self.source())  # says what is missing, and where
+                if corpus is not None:
+                    raise UserError(f"{task.title} have no {split} split: give the table `test`")
+                fingerprint(task, split, self.source(task))  # says what is missing, and where
         return made
 
     def _dataset(self, task: Task, corpus: Step | None) -> Step:
@@ -113,12 +115,13 @@ class Sources:
         splits = tuple(split for split in SPLITS if split in task.names)
         limits = self._limits(splits)
         if corpus is not None:
-            spec = Dataset(task.name, ("test",), limits={"test": limits["test"]} if limits else {})
+            limits = {split: limit for split, limit in limits.items() if split == "test"}
+            spec = Dataset(task.name, ("test",), limits=limits)
             return Step("dataset", task.name, spec, {"corpus": corpus})
         if data.kind == "microworld":
             spec = Dataset(task.name, splits, limits=limits)
             return Step("dataset", task.name, spec, {"world": self.world()})
-        source = self.source()
+        source = self.source(task)
         found = {}
         for split in splits:
             with suppress(UserError):  # not every split is there, or needed
@@ -133,11 +136,13 @@ class Sources:
         limits = {split: own.get(split, scale[split]) for split in splits}
         return {split: limit for split, limit in limits.items() if limit}
 
-    def source(self) -> Folder | Hub:
-        """The folder or the hub as `tasks.source` knows it."""
+    def source(self, task: Task) -> Folder | Hub:
+        """Where a task's rows come from; the folder too has those that the hub has not whole."""
         data = self.grid.data
-        if data.kind == "hub":
-            return Hub(on_bad_row=data.on_bad_row)
+        lacking = task.hub is None or set(task.names) - set(task.hub.splits)
+        if data.kind == "hub" and not (task.name in data.files or (lacking and data.root)):
+            revisions = {task.name: data.revision} if data.revision else {}
+            return Hub(revisions, on_bad_row=data.on_bad_row)
         if not data.root:
             raise UserError("data.root: a folder source needs the folder's path")
         return Folder(str(Path(data.root)), files=data.files, on_bad_row=data.on_bad_row)

@@ -43,7 +43,10 @@ def address(task: Task, split: str, revisions: Mapping[str, str]) -> Address:
     if task.hub is None:
         raise UserError(f"{task.title} has no hub data set here: give its files as a folder.")
     if split not in task.hub.splits:
-        raise UserError(f"{task.title} has no {split} split on the hub ({task.hub.path}).")
+        raise UserError(
+            f"{task.title} has no {split} split on the hub ({task.hub.path}): "
+            f"give its files as a folder."
+        )
     revision = revisions.get(task.name, task.hub.revision)
     return Address(task.hub.path, task.hub.config, task.hub.splits[split], revision)
 
