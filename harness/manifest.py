@@ -84,9 +84,14 @@ class _View:
         return str(self.store.path(step).relative_to(self.store.root))
 
     def _state(self, trial: Trial) -> tuple[str, str]:
-        """done, failed, blocked or absent, and the reason of the first step in the way."""
+        """done, failed, blocked or absent, and the reason of the first step in the way.
+
+        What is done has a reason to be read with care, or none.
+        """
         if self.status.get(trial.score.digest) == "done":
-            return "done", ""
+            skipped = self._scores(trial.score).get("skipped", {})
+            counts = ", ".join(f"{count} in {split}" for split, count in skipped.items())
+            return "done", f"bad rows were skipped: {counts}" if counts else ""
         for step in _needed(trial.score):
             state = self.status.get(step.digest, "todo")
             if state == "failed":
@@ -112,9 +117,16 @@ class _View:
         first = cell.trials[0]
         return chosen, {
             "rule": self.select,
+            "split": (chosen.selection or chosen.score).spec.split,
             "settings": dict(chosen.settings),
             "selection_value": value,
-            "unselected": {"settings": dict(first.settings), "score": self._folder(first.score)},
+            "value": self._value(chosen.score),
+            # What the sweep's first point scores: the difference is what choosing has brought.
+            "unselected": {
+                "settings": dict(first.settings),
+                "value": self._value(first.score),
+                "score": self._folder(first.score),
+            },
             "trials": [
                 {"settings": dict(trial.settings), "selection_value": value}
                 for value, trial in measured
@@ -124,13 +136,19 @@ class _View:
     def _measure(self, trial: Trial) -> float:
         """The first metric of the split that the choice reads, larger for better; NaN if absent."""
         step = trial.selection or trial.score
-        scores = read_json(self.store.path(step) / "scores.json")
-        if not scores:
+        value, metric = self._value(step), step.spec.metrics[0]
+        if value is None:
             return math.nan
-        metric = scores["metrics"][step.spec.metrics[0]]
-        if metric["value"] is None:
-            return math.nan
-        return metric["value"] * (1 if metric["higher_is_better"] else -1)
+        better = self._scores(step)["metrics"][metric]["higher_is_better"]
+        return value * (1 if better else -1)
+
+    def _value(self, step: Step) -> float | None:
+        """The first metric of a score, as it is; None where it is not there."""
+        metrics = self._scores(step).get("metrics", {})
+        return metrics.get(step.spec.metrics[0], {}).get("value")
+
+    def _scores(self, step: Step) -> dict[str, Any]:
+        return read_json(self.store.path(step) / "scores.json") or {}
 
 
 def _needed(step: Step) -> list[Step]:

@@ -230,7 +230,8 @@ class Builder:
         mode, pattern, options, changes = _asked(row, column, task, style, changes)
         settings = finetuning(task.name, self.scale, self.grid.recipe)
         settings = _changed(settings, dict(self.grid.finetune) | dict(changes), "finetune")
-        select_on = "dev" if self.grid.sweep and table.split != "dev" else ""
+        choice = len(points(self.grid.sweep)) > 1
+        select_on = "dev" if choice and table.split != "dev" else ""
         body = pretrained.spec
         spec = Finetune(
             task=task.name,

@@ -149,4 +149,4 @@ def _outcome(
     value = found.get("value")
     if value is None or value != value:
         return shown | {"status": "undefined", "reason": found.get("reason") or "not computable"}
-    return shown | {"status": "done", "value": scale * value, "reason": ""}
+    return shown | {"status": "done", "value": scale * value}

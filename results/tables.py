@@ -83,7 +83,11 @@ def _table(
     lines = [_beside(line, columns, printed) for line in lines]
     reference = spec.get("reference") or _reference(lines, printed)
     lines = _compare(lines, reference)
-    notes = (*_signatures(lines, columns), *(printed.notes if printed else ()))
+    notes = (
+        *_signatures(lines, columns),
+        *_with_care(spec["id"], cells),
+        *(printed.notes if printed else ()),
+    )
     lines += [floor] if floor else []
     split = spec.get("split") or ""
     return Table(spec["id"], spec["title"], split, tuple(columns), tuple(lines), reference, notes)
@@ -210,3 +214,13 @@ def _signatures(lines: Sequence[Line], columns: Sequence[Column]) -> list[str]:
         f"{', '.join(names)}: not all rows were measured in one way: {' or '.join(ways)}"
         for ways, names in columns_of.items()
     ]
+
+
+def _with_care(table: str, cells: Mapping[tuple[str, str, str, str], list[Record]]) -> list[str]:
+    """What is to be known of numbers that are there, such as bad rows that were skipped."""
+    columns_of: dict[str, dict[str, None]] = {}
+    for (of, _, column, _), records in cells.items():
+        for record in records:
+            if of == table and record["status"] == "done" and record["reason"]:
+                columns_of.setdefault(record["reason"], {})[column] = None
+    return [f"{', '.join(columns)}: {reason}" for reason, columns in columns_of.items()]

@@ -66,9 +66,16 @@ class Score:
             "split": self.split,
             "metrics": metrics,
             "floor": {name: lowest[name] for name in self.metrics if name in lowest},
+            "skipped": _skipped(json.loads((work.inputs["dataset"] / "dataset.json").read_text())),
         }
         (work.folder / "scores.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
 
     def cost(self) -> Cost:
         """Seconds at most."""
         return Cost(0.0, 4e3)
+
+
+def _skipped(dataset: Mapping[str, Any]) -> dict[str, int]:
+    """How many bad rows were left out of each split, where there were any."""
+    counts = {split: len(facts.get("skipped", ())) for split, facts in dataset.items()}
+    return {split: count for split, count in counts.items() if count}
