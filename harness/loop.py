@@ -5,7 +5,6 @@ is a function of the seed and the step, so a run that was interrupted needs an i
 on a CPU ends in the same bits as one that was not.
 """
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,11 +18,10 @@ from torch import Tensor, nn
 
 from glm import checkpoints, optim
 from glm.model import Transformer
-from harness.errors import Diverged, Interrupted
+from harness.errors import Interrupted
 from harness.settings import Optimisation
 from harness.step import Work
-
-LOG_STEPS = 10  # optimizer steps between two lines of the loss curve
+from harness.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -117,14 +115,11 @@ def train(
         epsilon=optimisation.eps,
     )
     saved = work.folder / "checkpoint"
-    first, ledger = 0, dict[str, float]()
-    if (saved / checkpoints.RECORD).exists():
-        first, ledger = _resume(saved, model, head, optimizer)
-        if lead:
-            work.log("resume", step=first)
+    first, ledger = _resume(saved, model, head, optimizer)
+    if first and lead:
+        work.log("resume", step=first)
     network.train()
-    watch = _Watch(work, device, optimisation, lead, ledger)
-    interval = work.machine.checkpoint_seconds
+    watch = Watch(work, device, optimisation, lead, ledger)
     saved_at = time.monotonic()
     for step in range(first, optimisation.steps):
         # One step: the losses of its pieces, one clipped update, one line of the curve.
@@ -138,18 +133,18 @@ def train(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-        stop = work.stopping()
-        if step + 1 == optimisation.steps:
-            break
-        if stop or time.monotonic() - saved_at > interval:
+        # Between steps: a checkpoint when one is due, or when the run is asked to stop.
+        stop, done = work.stopping(), step + 1
+        due = time.monotonic() - saved_at > work.machine.checkpoint_seconds
+        if (stop or due) and done < optimisation.steps:
             watch.flush()
             if lead:
-                extra = {"step": step + 1, "ledger": watch.ledger()}
+                extra = {"step": done, "ledger": watch.ledger()}
                 checkpoints.save(saved, model, optimizer, extra, head)
-                work.log("checkpoint", step=step + 1)
+                work.log("checkpoint", step=done)
+            if stop:
+                raise Interrupted(f"stopped after step {done} of {optimisation.steps}")
             saved_at = time.monotonic()
-        if stop:
-            raise Interrupted(f"stopped after step {step + 1} of {optimisation.steps}")
     watch.flush()
     network.eval()
     return watch.ledger() | {"steps": optimisation.steps}
@@ -158,7 +153,12 @@ def train(
 def _resume(
     saved: Path, model: Transformer, head: nn.Module | None, optimizer: torch.optim.Optimizer
 ) -> tuple[int, dict[str, float]]:
-    """Put a checkpoint's weights and moments in place; returns the step to go on with."""
+    """Put a checkpoint's weights and moments in place, if there is one.
+
+    Returns the step to begin with, and the ledger so far.
+    """
+    if not (saved / checkpoints.RECORD).exists():
+        return 0, {}
     found = checkpoints.load(saved, model.word.weight.device)
     model.load_state_dict(found.model.state_dict())
     if head is not None:
@@ -182,70 +182,6 @@ def _backward(
             loss.backward()
         total += loss.detach()
     return total
-
-
-class _Watch:
-    """The loss curve, the ledger, and the alarm when a loss is no number.
-
-    On a GPU losses stay on the device until a line is due, so that the loop never waits for it.
-    """
-
-    def __init__(
-        self,
-        work: Work,
-        device: torch.device,
-        optimisation: Optimisation,
-        lead: bool,
-        ledger: Mapping[str, float],
-    ) -> None:
-        self.work, self.optimisation, self.lead = work, optimisation, lead
-        self.every = 1 if device.type == "cpu" else LOG_STEPS
-        self.pending: list[tuple[int, Tensor, Tensor, float, Sequence[Piece]]] = []
-        self.amounts = {name: value for name, value in ledger.items() if name != "seconds"}
-        self.before, self.started = ledger.get("seconds", 0.0), time.monotonic()
-        self.since, self.positions, self.losses = self.started, 0.0, list[float]()
-
-    def ledger(self) -> dict[str, float]:
-        """Amounts so far, with the device-seconds of earlier attempts."""
-        return self.amounts | {"seconds": self.before + time.monotonic() - self.started}
-
-    def see(
-        self, step: int, loss: Tensor, norm: Tensor, rate: float, batch: Sequence[Piece]
-    ) -> None:
-        for piece in batch:
-            for name, value in piece.amounts.items():
-                self.amounts[name] = self.amounts.get(name, 0.0) + value
-            self.positions += piece.amounts.get("positions", 0.0)
-        self.pending.append((step, loss, norm, rate, batch))
-        if len(self.pending) >= self.every:
-            self.flush()
-
-    def flush(self) -> None:
-        for step, loss, norm, rate, batch in self.pending:
-            value = float(loss)
-            if not math.isfinite(value):
-                ids = [str(name) for piece in batch for name in piece.ids][:32]
-                facts = {"loss": str(value), "gradient_norm": str(float(norm)), "lr": rate}
-                raise Diverged(step, facts | {"batch": ids})
-            self.losses.append(value)
-            last = step + 1 == self.optimisation.steps
-            if (step + 1) % LOG_STEPS == 0 or last:
-                self._line(step + 1, rate, float(norm))
-        self.pending.clear()
-
-    def _line(self, step: int, rate: float, norm: float) -> None:
-        now = time.monotonic()
-        if self.lead:
-            self.work.log(
-                "step",
-                step=step,
-                of=self.optimisation.steps,
-                loss=sum(self.losses) / len(self.losses),
-                lr=rate,
-                gradient_norm=norm,
-                tokens_per_second=self.positions / max(now - self.since, 1e-9),
-            )
-        self.since, self.positions, self.losses = now, 0.0, []
 
 
 class Ahead:
