@@ -3,19 +3,19 @@
 A cell names the steps that make its number; six tables share a step because they share its digest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from fractions import Fraction
 from functools import cached_property
 from itertools import product
 from typing import Any
 
 from ablations.recipes import Finetuning
-from ablations.scale import SCALES, VOCABULARIES, Scale, architecture, finetuning, steps
+from ablations.scale import VOCABULARIES, Scale, architecture, finetuning, steps
 from ablations.scale import pretraining as pretraining_settings
 from ablations.tables import TABLES, Column, Row, Table
 from ablations.variants import VARIANTS, Variant
 from harness.errors import UserError
+from harness.overrides import asked, at_positions, changed, points, scaled, split_overrides
 from harness.settings import Optimisation
 from harness.sources import Sources
 from harness.step import Step, slug
@@ -84,17 +84,6 @@ def expand(grid: Any) -> Expansion:
         for seeds in builder.seeds(column)
     )
     return Expansion(tables, cells)
-
-
-def scaled(grid: Any) -> Scale:
-    """The grid's scale with its overrides."""
-    scale = SCALES[grid.scale]
-    exact = {each.name for each in fields(Scale) if isinstance(getattr(scale, each.name), Fraction)}
-    changes = {
-        name: Fraction(str(value)) if name in exact else value
-        for name, value in grid.overrides.items()
-    }
-    return replace(scale, **changes)
 
 
 @dataclass
@@ -173,7 +162,7 @@ class Builder:
             warmup_steps=max(1, round(settings.warmup_steps * share)),
             decay_steps=round(settings.decay_steps * share),
         )
-        settings = _changed(settings, changes, "pretrain")
+        settings = changed(settings, changes, "pretrain")
         spec = Pretrain(
             objective=at_positions(variant.objective, body.positions),
             layers=body.layers,
@@ -210,7 +199,7 @@ class Builder:
             trials = (self._zero_shot(*arguments),)
         else:
             trials = tuple(
-                self._finetune(*arguments, dict(tuning) | point, finetune_seed)
+                self._finetune(*arguments, {**tuning, **point}, finetune_seed)
                 for point in points(self.grid.sweep)
             )
         return Cell(table.id, row.id, column.id, pretrain_seed, finetune_seed, pretrained, trials)
@@ -227,9 +216,9 @@ class Builder:
         seed: int,
     ) -> Trial:
         style = row.style or STYLES.get(task.group, task.styles[0])
-        mode, pattern, options, changes = _asked(row, column, task, style, changes)
+        mode, pattern, options, changes = asked(row, column, task, style, changes)
         settings = finetuning(task.name, self.scale, self.grid.recipe)
-        settings = _changed(settings, dict(self.grid.finetune) | dict(changes), "finetune")
+        settings = changed(settings, dict(self.grid.finetune) | dict(changes), "finetune")
         choice = len(points(self.grid.sweep)) > 1
         select_on = "dev" if choice and table.split != "dev" else ""
         body = pretrained.spec
@@ -277,7 +266,7 @@ class Builder:
         pretrained: Step,
         task: Task,
     ) -> Trial:
-        mode, _, options, _ = _asked(row, column, task, "lm", {})
+        mode, _, options, _ = asked(row, column, task, "lm", {})
         spec = ZeroShot(
             task=task.name,
             objective=pretrained.spec.objective,
@@ -328,69 +317,3 @@ class Builder:
         inputs = {"predictions": predicted, "dataset": dataset}
         made = Step("score", predicted.name, spec, inputs)
         return self.once(("score", made.digest), lambda: made)
-
-
-def at_positions(objective: Any, positions: int) -> Any:
-    """The objective for a model of so many positions: full sentinels write at the row after."""
-    if hasattr(objective, "parts"):
-        parts = tuple((weight, at_positions(part, positions)) for weight, part in objective.parts)
-        return replace(objective, parts=parts)
-    full = getattr(objective, "sentinels", "") == "full"
-    return replace(objective, positions=positions) if full else objective
-
-
-def points(sweep: Any) -> Sequence[Mapping[str, Any]]:
-    """Every combination of a sweep's values, the first of each first; one empty one without."""
-    if not sweep or not sweep.parameters:
-        return ({},)
-    names = list(sweep.parameters)
-    chosen = [dict(zip(names, values)) for values in product(*sweep.parameters.values())]
-    return chosen[:1] if sweep.select == "fixed" else chosen
-
-
-def split_overrides(
-    row: Row, variant: Variant
-) -> tuple[Variant, Mapping[str, Any], Mapping[str, Any]]:
-    """A row's `set:` by what it changes: the variant, its pretraining, or its finetuning.
-
-    `objective.x` and `variant.x` change the variant, `pretrain.x` a pretraining setting; `mode`,
-    `pattern`, `options.x` and finetuning settings go to the finetuning.
-    """
-    changes: dict[str, Any] = {}
-    tuning: dict[str, Any] = {}
-    for name, value in row.set.items():
-        scope, dot, key = name.partition(".")
-        if scope == "objective" and dot:
-            variant = replace(variant, objective=_changed(variant.objective, {key: value}, scope))
-        elif scope == "variant" and dot:
-            variant = _changed(variant, {key: value}, scope)
-        elif scope == "pretrain" and dot:
-            changes[key] = value
-        else:
-            tuning[name.removeprefix("finetune.")] = value
-    return variant, changes, tuning
-
-
-def _changed(settings: Any, changes: Mapping[str, Any], scope: str) -> Any:
-    """`settings` with fields replaced; an unknown name is the user's error."""
-    known = [each.name for each in fields(settings)]
-    for name in changes:
-        if name not in known:
-            raise UserError(f"{scope} has no setting {name!r}: choose from {', '.join(known)}")
-    return replace(settings, **changes)
-
-
-def _asked(
-    row: Row, column: Column, task: Task, style: str, changes: Mapping[str, Any]
-) -> tuple[str, int, dict[str, Any], dict[str, Any]]:
-    """How the cell's task is asked, and what of the changes is left for finetuning settings."""
-    left = dict(changes)
-    options = dict(column.options)
-    options |= {
-        k.removeprefix("options."): left.pop(k) for k in [*left] if k.startswith("options.")
-    }
-    mode = left.pop("mode", row.set.get("mode", options.pop("mode", "")))
-    pattern = left.pop("pattern", options.pop("pattern", 0))
-    if not mode and task.name == "wsc":
-        mode = "classify" if style == "classifier" else "rank"
-    return mode, pattern, options, left

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from tasks.errors import UserError
 from tasks.files import Line
@@ -73,6 +74,28 @@ def lines(task: Task, split: str, where: Address) -> Iterator[Line]:
         Line(number, {"id": str(number), **dict(row)}, sample=str(row)[:100])
         for number, row in enumerate(table, start=1)
     )
+
+
+def stream(path: str, config: str, revision: str, split: str) -> Iterator[Mapping[str, Any]]:
+    """The rows of a corpus on the hub, one by one, without keeping it all.
+
+    Raises `UserError` at once where it is neither reachable nor in the cache.
+    """
+    with _offline_if_unreachable():
+        from datasets import load_dataset
+        from datasets.exceptions import DatasetNotFoundError, DatasetsError
+
+        try:
+            table = load_dataset(
+                path, config or None, revision=revision or None, split=split, streaming=True
+            )
+        except (OSError, ValueError, DatasetNotFoundError, DatasetsError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(
+                f"hub:{path}: not reachable and not in the cache ({reason}). Fetch it on a machine "
+                "with a network and give its files as data.corpus.path."
+            ) from None
+    yield from table
 
 
 def _how_to_get(task: Task, split: str, where: Address, reason: str) -> str:

@@ -1,16 +1,14 @@
 """Steps that bring text into the store: the built-in world, a corpus, one task's rows."""
 
-import gzip
 import hashlib
-import io
 import json
-import lzma
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
+from harness import documents
 from harness.errors import UserError
 from harness.step import Cost, Work
 
@@ -73,7 +71,9 @@ class Corpus:
         """Write train.parquet and heldout.parquet."""
         world = work.inputs.get("world")
         if world is not None:
-            parts = {name: _jsonl(world / "corpus" / f"{name}.jsonl", "text") for name in _PARTS}
+            parts = {
+                name: documents.jsonl(world / "corpus" / f"{name}.jsonl", "text") for name in _PARTS
+            }
             counts = {name: _write(work.folder, name, texts) for name, texts in parts.items()}
         else:
             counts = _split(work.folder, self._documents(work), self.holdout, self.holdout_limit)
@@ -85,14 +85,14 @@ class Corpus:
 
     def _documents(self, work: Work) -> Iterator[str]:
         if self.hub:
-            documents = _hub(self.hub, self.revision, self.split, self.text)
+            found = documents.from_hub(self.hub, self.revision, self.split, self.text)
         else:
-            documents = (
+            found = (
                 document
                 for path in work.how["paths"]
-                for document in read_documents(Path(path), self.format, self.text)
+                for document in documents.read(Path(path), self.format, self.text)
             )
-        for number, document in enumerate(documents):
+        for number, document in enumerate(found):
             if self.limit and number >= self.limit:
                 return
             yield document
@@ -148,71 +148,6 @@ def read_texts(path: Path) -> Iterator[str]:
 
     for batch in parquet.ParquetFile(path).iter_batches(ROW_GROUP, columns=["text"]):
         yield from batch.column(0).to_pylist()
-
-
-def read_documents(path: Path, format: str, text: str) -> Iterator[str]:
-    """Documents of one corpus file: text (one a line, or blank lines between), jsonl or parquet.
-
-    `.xz` and `.gz` are opened on the way, and a `.tar.xz` of text files gives one document a file.
-    """
-    if format == "auto":
-        stem = path.name.removesuffix(".xz").removesuffix(".gz")
-        format = {".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet", ".tar": "tar"}.get(
-            Path(stem).suffix, "text"
-        )
-    if format == "parquet":
-        from pyarrow import parquet
-
-        for batch in parquet.ParquetFile(path).iter_batches(ROW_GROUP, columns=[text]):
-            yield from batch.column(0).to_pylist()
-    elif format == "jsonl":
-        yield from _jsonl(path, text)
-    elif format == "tar":
-        yield from _tar(path)
-    else:
-        with _open(path) as lines:
-            yield from (line.strip() for line in lines if line.strip())
-
-
-def _open(path: Path) -> io.TextIOBase:
-    opener = {".xz": lzma.open, ".gz": gzip.open}.get(path.suffix, open)
-    return opener(path, "rt", encoding="utf-8")  # type: ignore[return-value]
-
-
-def _jsonl(path: Path, text: str) -> Iterator[str]:
-    with _open(path) as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                document = json.loads(line)[text]
-            except (ValueError, KeyError, TypeError) as error:
-                raise UserError(f"{path}:{number}: no JSON object with a {text!r} field") from error
-            if not isinstance(document, str):
-                raise UserError(f"{path}:{number}: {text!r} is not text")
-            if document.strip():
-                yield document
-
-
-def _tar(path: Path) -> Iterator[str]:
-    import tarfile
-
-    with tarfile.open(path) as archive:
-        for member in archive:
-            stream = archive.extractfile(member) if member.isfile() else None
-            if stream is not None and member.name.endswith(".txt"):
-                yield stream.read().decode("utf-8", "replace")
-
-
-def _hub(name: str, revision: str, split: str, text: str) -> Iterator[str]:
-    from tasks import hub
-
-    path, _, config = name.partition(":")
-    data = hub.stream(path, config or None, revision=revision or None, split=split)
-    for row in data:
-        if text not in row:
-            raise UserError(f"{name}: rows have no {text!r} field, only {', '.join(row)}")
-        yield row[text]
 
 
 @dataclass(frozen=True)

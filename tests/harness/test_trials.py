@@ -13,9 +13,10 @@ from ablations.tables import TABLES
 from harness import grid as grids
 from harness import manifest
 from harness.errors import UserError
+from harness.overrides import scaled
 from harness.step import Step
 from harness.store import Store
-from harness.trials import Cell, Expansion, expand, scaled
+from harness.trials import Cell, Expansion, expand
 from harness.why import why
 from tasks import microworld
 

@@ -1,0 +1,67 @@
+"""A corpus's files: every format gives the same documents, damage is said with its place."""
+
+import gzip
+import io
+import json
+import lzma
+import tarfile
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from harness import documents
+from tasks.errors import UserError
+
+TEXTS = ["one document .", "zwei – dokumente", "three\tdocuments"]
+
+
+def write(folder: Path, name: str) -> Path:
+    path = folder / name
+    objects = "".join(json.dumps({"id": i, "body": text}) + "\n" for i, text in enumerate(TEXTS))
+    if name.endswith(".parquet"):
+        parquet.write_table(pa.table({"body": TEXTS}), path)
+    elif ".tar" in name:
+        with tarfile.open(path, "w:xz") as archive:
+            for number, text in enumerate(TEXTS):
+                member = tarfile.TarInfo(f"books/{number}.txt")
+                member.size = len(text.encode())
+                archive.addfile(member, io.BytesIO(text.encode()))
+    else:
+        raw = objects if ".jsonl" in name else "\n\n".join(TEXTS) + "\n"
+        packed = {".xz": lzma.compress, ".gz": gzip.compress}.get(path.suffix, bytes)
+        path.write_bytes(packed(raw.encode()))
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["c.txt", "c.txt.gz", "c.jsonl", "c.jsonl.xz", "c.jsonl.gz", "c.parquet", "c.tar.xz"],
+)
+def test_every_format_gives_the_same_documents(name: str, tmp_path: Path) -> None:
+    assert list(documents.read(write(tmp_path, name), "auto", "body")) == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("name", "bytes_", "complaint"),
+    [
+        ("c.jsonl", b'{"body": "fine"}\n{"body": 3}\n', "c.jsonl:2: no JSON object with text"),
+        ("c.jsonl", b'{"body": "fine"}\n{"text": "x"}\n', "c.jsonl:2: no JSON object with text"),
+        ("c.txt", b"fine\n\xff\xfe broken\n", "c.txt:2: not UTF-8"),
+        ("c.jsonl.xz", lzma.compress(b'{"body": "x"}\n' * 999)[:-20], "damaged or cut short"),
+        ("c.parquet", b"no parquet at all", "cannot be read as parquet"),
+        ("c.tar.xz", b"no archive at all", "cannot be read as an archive"),
+    ],
+)
+def test_a_damaged_file_is_one_message_with_its_place(
+    name: str, bytes_: bytes, complaint: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(bytes_)
+    with pytest.raises(UserError, match=complaint):
+        list(documents.read(tmp_path / name, "auto", "body"))
+
+
+def test_a_parquet_file_without_the_column_names_those_it_has(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no column 'text', only body"):
+        list(documents.read(write(tmp_path, "c.parquet"), "auto", "text"))
