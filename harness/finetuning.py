@@ -3,7 +3,7 @@
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -27,6 +27,8 @@ from harness.steps.finetune import ASKED, Finetune, ZeroShot
 from tasks import TASKS
 from tasks.errors import UserError
 from tasks.spec import How, Question
+
+AT_ONCE = 8192  # positions of one forward pass in training, unless a micro-batch is set
 
 
 def layout_of(objective: Objective, positions: int) -> Layout:
@@ -179,8 +181,7 @@ def _pieces(
 ) -> Callable[[int], Sequence[loop.Piece]]:
     """Every epoch is a permutation of its own; what an item draws depends on seed and step only."""
     per_epoch = math.ceil(len(items) / spec.batch)
-    micro = work.machine.micro_batch or spec.batch
-    work.log("micro_batch", rows=micro)
+    work.log("micro_batch", rows=work.machine.micro_batch or spec.batch)
 
     def piece(group: Sequence[Item], share: float, step: int, at: int) -> loop.Piece:
         rng = np.random.Generator(np.random.Philox(key=[spec.seed, step * spec.batch + at]))
@@ -197,10 +198,25 @@ def _pieces(
         chosen = order.permutation(len(items))[within * spec.batch : (within + 1) * spec.batch]
         batch = [items[i] for i in chosen]
         total = sum(item.weight for item in batch)
-        groups = [(at, batch[at : at + micro]) for at in range(0, len(batch), micro)]
         return [
             piece(group, sum(item.weight for item in group) / total, step, at)
-            for at, group in groups
+            for at, group in micro_batches(batch, work.machine.micro_batch)
         ]
 
     return pieces
+
+
+def micro_batches(batch: Sequence[Item], rows: int | None) -> Iterator[tuple[int, Sequence[Item]]]:
+    """(index of the first item, items) of each forward pass of a batch, in order.
+
+    `rows` items at a time, or else as many as have `AT_ONCE` positions together: a question with
+    thirty candidates of two hundred tokens fills a pass of its own.
+    """
+    first = positions = 0
+    for at, item in enumerate(batch):
+        full = at - first >= rows if rows else positions + item.length > AT_ONCE
+        if at > first and full:
+            yield first, batch[first:at]
+            first, positions = at, 0
+        positions += item.length
+    yield first, batch[first:]
