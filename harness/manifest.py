@@ -119,7 +119,7 @@ class _View:
             "rule": self.select,
             "split": (chosen.selection or chosen.score).spec.split,
             "settings": dict(chosen.settings),
-            "selection_value": value,
+            "selection_value": _finite(value),
             "value": self._value(chosen.score),
             # What the sweep's first point scores: the difference is what choosing has brought.
             "unselected": {
@@ -128,17 +128,21 @@ class _View:
                 "score": self._folder(first.score),
             },
             "trials": [
-                {"settings": dict(trial.settings), "selection_value": value}
+                {"settings": dict(trial.settings), "selection_value": _finite(value)}
                 for value, trial in measured
             ],
         }
 
     def _measure(self, trial: Trial) -> float:
-        """The first metric of the split that the choice reads, larger for better; NaN if absent."""
+        """The first metric of the split that the choice reads, larger for better; NaN if absent.
+
+        A trial that has diverged is worse than any other: it would diverge again.
+        """
         step = trial.selection or trial.score
         value, metric = self._value(step), step.spec.metrics[0]
         if value is None:
-            return math.nan
+            diverged = "diverged@" in self.reasons.get(trial.predictions.digest, "")
+            return -math.inf if diverged else math.nan
         better = self._scores(step)["metrics"][metric]["higher_is_better"]
         return value * (1 if better else -1)
 
@@ -149,6 +153,10 @@ class _View:
 
     def _scores(self, step: Step) -> dict[str, Any]:
         return read_json(self.store.path(step) / "scores.json") or {}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _needed(step: Step) -> list[Step]:

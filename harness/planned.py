@@ -47,9 +47,10 @@ def _pretrainings(plan: Plan) -> list[str]:
     for line in plan.lines:
         spec: Any = line.step.spec
         if line.step.kind == "pretrain" and hasattr(spec, "optimisation"):
-            counts = (f"{n:,}" for n in (spec.optimisation.steps, spec.batch, spec.length))
-            name = f"{line.step.name} {line.step.digest[:8]}"
-            rows.append((name, millions(spec.parameters), *counts, f"{line.flops:.1e}"))
+            counts = (spec.optimisation.steps, spec.batch, spec.length)
+            steps, batch, length = (f"{count:,}" for count in counts)
+            name, size = f"{line.step.name} {line.step.digest[:8]}", millions(spec.parameters)
+            rows.append((name, size, steps, batch, length, f"{line.flops:.1e}"))
     return ["", *_aligned(rows, 1)] if len(rows) > 1 else []
 
 
