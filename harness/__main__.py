@@ -13,7 +13,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Answer one question; returns the exit code, as `harness.run` has them."""
     options = _parser().parse_args(argv)
     try:
-        return options.answer(options)
+        code = options.answer(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        from harness.run import unread
+
+        return unread()
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -21,7 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(argv)
     try:
-        return _run(options, shlex.join(["python", "-m", "harness.run", *argv]))
+        code = _run(options, shlex.join(["python", "-m", "harness.run", *argv]))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return unread()
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
@@ -36,6 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(full, file=sys.stderr)
         return 4
+
+
+def unread() -> int:
+    """Whoever read the output has gone (`| head`): say no more, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 3
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -115,6 +115,15 @@ def test_what_the_hub_lacks_is_asked_for_as_a_folder(name: str, tmp_path: Path):
         expand(grids.load(path, ["data.root=''"]))
 
 
+def test_a_plan_whose_reader_has_gone_ends_without_a_traceback(tmp_path: Path):
+    command = [sys.executable, "-m", "harness.run", "ablations/quick.yaml", "--plan"]
+    plan = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert plan.stdout is not None and plan.stderr is not None
+    plan.stdout.close()
+    assert plan.stderr.read() == b"" and plan.wait() == 3
+    plan.stderr.close()
+
+
 def test_a_plan_imports_neither_torch_nor_ray_and_makes_no_store(tmp_path: Path):
     code = (
         "import sys\n"
