@@ -1,8 +1,8 @@
 """Hyperparameters by name: `paper` as the paper has them, `reference` as the authors' code does.
 
 Where the two agree the values are equal; where they conflict both stand here, and a cell's
-signature names the recipe that ran. Each group of values says where it comes from: "confirmed" was seen in a
-source that quotes the paper or in the authors' repository, "recalled" was not.
+signature names the recipe that ran. Each group of values says where it comes from: "confirmed"
+was seen in a source that quotes the paper or in the authors' repository, "recalled" was not.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """What training costs, counted: the analytic FLOPs of the Transformer of `glm.model`.
 
-Counted as `torch.utils.flop_counter` counts: a multiply-add is two operations, only matrix products
-count, and attention counts the full square that a dense backend computes. Backward is twice forward.
+Counted as `torch.utils.flop_counter` counts: a multiply-add is two operations, only matrix
+products count, and attention counts the full square that a dense backend computes. Backward is
+twice forward.
 """
 
 

@@ -1,4 +1,4 @@
-"""Documents from a corpus's files: text, jsonl, parquet or an archive of texts, plain or compressed.
+"""Documents from a corpus's files: text, jsonl, parquet or an archive, plain or compressed.
 
 A damaged file or line is the user's error, with the place; nothing is passed over in silence.
 """

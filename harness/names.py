@@ -167,7 +167,7 @@ def written_out(table: Any) -> Any:
     rows = [
         Row(
             id=row.id or row.label or row.variant,
-            label=row.label or VARIANTS[row.variant].label,
+            label=row.label or ", ".join(filter(None, (VARIANTS[row.variant].label, row.style))),
             variant=row.variant,
             style=row.style,
             set=dict(row.set),

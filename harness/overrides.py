@@ -1,4 +1,4 @@
-"""What a grid and its rows change: the scale's numbers, the variant, its settings, how it is asked."""
+"""What a grid and its rows change: a scale's numbers, a variant, its settings, how it is asked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
