@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from glm.cloze import ROWS
 from glm.decode import Found
 from glm.infill import Document, document
 from glm.model import Shape, Transformer, loss, tensors
@@ -111,15 +112,21 @@ def _row(known: Document, special: Special) -> Row:
 
 def _surest(model, group: Sequence[Item], special: Special, never: list[int]) -> list[Row]:
     """Each row with its surest mask filled by the likeliest token."""
-    logits_RV = logits(model, read_all(model, group, special.pad), special.size).clone()
-    logits_RV[:, never] = -torch.inf
-    best_R, token_R = logits_RV.log_softmax(-1).max(-1)
+    hidden_RH = read_all(model, group, special.pad)
+    best, token = [], []
+    for part_RH in hidden_RH.split(ROWS):  # all logits at once would fill the memory
+        logits_RV = logits(model, part_RH, special.size).clone()
+        logits_RV[:, never] = -torch.inf
+        top_R, token_R = logits_RV.max(-1)
+        best.append(top_R - logits_RV.logsumexp(-1))
+        token.append(token_R)
+    best_R, token_R = torch.cat(best), torch.cat(token)
     counts = [len(item.sequences[0].read_R) for item in group]
     rows = []
-    for item, best, token in zip(group, best_R.split(counts), token_R.split(counts), strict=True):
-        row, j = item.sequences[0], int(best.argmax())
+    for item, sure_R, ids_R in zip(group, best_R.split(counts), token_R.split(counts), strict=True):
+        row, j = item.sequences[0], int(sure_R.argmax())
         tokens_L = row.tokens_L.copy()
-        tokens_L[row.read_R[j]] = int(token[j])
+        tokens_L[row.read_R[j]] = int(ids_R[j])
         left = np.arange(len(row.read_R)) != j
         rows.append(
             replace(row, tokens_L=tokens_L, read_R=row.read_R[left], target_R=row.target_R[left])
