@@ -135,6 +135,8 @@ def _worked(
         return Outcome(order.digest, "done")
     except errors.Interrupted:
         state, reason = "interrupted", "stopped; goes on from its last checkpoint"
+    except errors.Lost as error:
+        state, reason = "lost", str(error)
     except errors.Diverged as error:
         state, reason, detail = "failed", str(error), {"diverged": error.step, **error.detail}
     except (errors.UserError, errors.TimeLimit) as error:

@@ -2,6 +2,7 @@
 
 UserError     the user can mend it: printed without a traceback, exit code 2 before any compute
 Interrupted   the step was asked to stop and has written a checkpoint: resumable, exit code 3
+Lost          a process that worked on the step is gone: tried again, from its last checkpoint
 Diverged      the loss is no number any more: deterministic, not retried, `diverged@step`
 OutOfMemory   one retry with half the micro-batch and the same effective batch
 TimeLimit     the step ran past its limit: its stack is on record, it is not retried
@@ -16,11 +17,23 @@ from typing import Any
 
 from tasks.errors import UserError
 
-__all__ = ["Diverged", "Interrupted", "OutOfMemory", "StoreDamaged", "TimeLimit", "UserError"]
+__all__ = [
+    "Diverged",
+    "Interrupted",
+    "Lost",
+    "OutOfMemory",
+    "StoreDamaged",
+    "TimeLimit",
+    "UserError",
+]
 
 
 class Interrupted(Exception):
     """The step was asked to stop, has saved what it needs to go on, and left."""
+
+
+class Lost(Exception):
+    """A process that the step had started ended without a word: it is tried again."""
 
 
 class Diverged(Exception):

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness import guard
 from harness.attempt import Outcome, attempt
+from harness.errors import UserError
 from harness.progress import Progress
 from harness.record import events
 from harness.schedule import Schedule
@@ -23,6 +24,7 @@ from harness.stop import Stop
 from harness.store import Store
 
 CAP = 2000  # tasks handed to Ray at once; beyond it only those whose inputs are done
+HEAD = "node:__internal_head__"  # the resource that marks a cluster's head node: 1 of it
 GRACE = 6.0  # seconds that running steps get for a checkpoint after the driver was asked to stop
 
 
@@ -133,8 +135,8 @@ class _Flight:
         """The remote function with the step's resources, made once for each set of them."""
         cpus = min(machine.threads or step.threads, int(self.resources.get("CPU", 1)) or 1)
         share = machine.gpus.get(step.kind, 1.0 if step.uses == "gpu" else 0.0)
-        if share > 1:  # several devices: the step starts one worker for each and holds none
-            machine, share = dataclasses.replace(machine, devices=int(share)), 0.0
+        if share > 1:
+            return self._parallel(cpus, dataclasses.replace(machine, devices=int(share)))
         on_gpu = share if self.resources.get("GPU", 0) else 0.0
         key = (cpus, on_gpu)
         if key not in self.tasks:
@@ -144,6 +146,28 @@ class _Flight:
             fresh = 1 if on_gpu and real and self.resources["GPU"] > 1 else 0
             self.tasks[key] = self.ray.remote(
                 num_cpus=cpus, num_gpus=on_gpu, max_retries=0, max_calls=fresh
+            )(_step)
+        return self.tasks[key], machine
+
+    def _parallel(self, cpus: int, machine: Machine) -> tuple[Any, Machine]:
+        """A step on several devices: it starts one process for each and takes up none itself.
+
+        If it held a CPU, its own processes might wait for that one for ever. So that no more of
+        them start than there are devices for, each takes its part of the head node's marker.
+        """
+        kind = "GPU" if machine.device != "cpu" and self.resources.get("GPU") else "CPU"
+        there = self.resources.get(kind, 0) / (1 if kind == "GPU" else cpus)
+        if there < machine.devices and _address(machine) == "local":
+            raise UserError(
+                f"machine.gpus asks for {machine.devices} devices for one step, and this machine "
+                f"has {there:g} {kind}s: ask for fewer, or give the address of a cluster"
+            )
+        key = ("parallel", machine.devices)
+        if key not in self.tasks:
+            at_once = max(1, int(there // machine.devices))
+            part = int(9_500 / at_once) / 10_000  # Ray Train needs a little of the marker itself
+            self.tasks[key] = self.ray.remote(
+                num_cpus=0, resources={HEAD: part}, max_retries=0, max_calls=1
             )(_step)
         return self.tasks[key], machine
 
@@ -177,7 +201,7 @@ def _first(error: BaseException) -> str:
 
 def connect(machine: Machine, steps: Any = ()) -> Any:
     """Ray, connected to the machine's cluster or to a local one that ends with this process."""
-    address = machine.address or os.environ.get("RAY_ADDRESS") or "local"
+    address = _address(machine)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
@@ -204,6 +228,10 @@ def connect(machine: Machine, steps: Any = ()) -> Any:
         **common,
     )
     return ray
+
+
+def _address(machine: Machine) -> str:
+    return machine.address or os.environ.get("RAY_ADDRESS") or "local"
 
 
 def packages(root: str, steps: Any) -> list[str]:

@@ -80,10 +80,8 @@ def run(
     finally:
         if isinstance(source, loop.Ahead):
             source.close()
-    for name in AMOUNTS:
-        amount = torch.tensor(ledger[name], dtype=torch.float64, device=device)
-        ledger[name] = float(_over_processes(amount, world))
     if rank == 0:
+        ledger["seconds"] *= world  # device-seconds
         _write(work, model, ledger, device)
 
 
@@ -120,32 +118,37 @@ def _pieces(
     rows = work.machine.micro_batch or rows_that_fit(spec, shape, device, spec.batch // world)
     work.log("micro_batch", rows=rows)
 
-    def piece(micro: Batch, total: float, step: int) -> loop.Piece:
+    def piece(micro: Batch, total: float, counted: dict[str, float], step: int) -> loop.Piece:
         moved = tensors(micro, device)
-        counted = {
-            "corpus_tokens": float(micro.rows * spec.length),
-            "positions": float(micro.positions),
-            "targets": float(micro.targets),
-            "flops": training_flops(
-                shape.layers,
-                shape.hidden,
-                shape.vocabulary,
-                micro.rows * micro.width,
-                micro.rows * micro.width**2,
-                len(micro.index_M),
-            ),
-        }
         share = float(micro.weight_M.sum()) / max(total, 1.0)  # a step may have nothing to predict
         # Data-parallel gradients are averaged over processes: a share is of the global batch.
         return loop.Piece(lambda: network(moved), share * world, counted, [f"step {step}"])
 
     def pieces(step: int) -> list[loop.Piece]:
         whole = batch(step)
-        weight = torch.tensor(float(whole.weight_M.sum()), dtype=torch.float64, device=device)
-        total = float(_over_processes(weight, world)) if world > 1 else float(weight)
-        return [piece(part(whole, at, at + rows), total, step) for at in range(0, whole.rows, rows)]
+        micros = [part(whole, at, at + rows) for at in range(0, whole.rows, rows)]
+        each = [_amounts(micro, spec.length, shape) for micro in micros]
+        # Counted once, over all processes: a checkpoint's ledger is then that of the whole run.
+        local = [float(whole.weight_M.sum()), *map(sum, zip(*each))]
+        sums = torch.tensor(local, dtype=torch.float64)
+        total, *counted = _over_processes(sums, world).tolist()
+        amounts = [dict(zip(AMOUNTS, counted)), *[{}] * (len(micros) - 1)]
+        return [piece(m, total, counted, step) for m, counted in zip(micros, amounts)]
 
     return pieces
+
+
+def _amounts(micro: Batch, length: int, shape: Shape) -> tuple[float, ...]:
+    """What a micro-batch adds to the ledger, in the order of AMOUNTS."""
+    flops = training_flops(
+        shape.layers,
+        shape.hidden,
+        shape.vocabulary,
+        micro.rows * micro.width,
+        micro.rows * micro.width**2,
+        len(micro.index_M),
+    )
+    return micro.rows * length, micro.positions, micro.targets, flops
 
 
 def rows_that_fit(spec: Pretrain, shape: Shape, device: torch.device, batch: int) -> int:
