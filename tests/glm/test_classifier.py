@@ -81,8 +81,9 @@ def test_a_classifier_learns_on_every_backbone(inputs, classes, causal):
     shape = replace(SHAPE, inner=not causal)
     net, head = build(shape, 0), style.head(shape, asked)
     items = style.encode(asked, TOKENIZER, 64)
-    optimiser = torch.optim.Adam([*net.parameters(), *head.parameters()], lr=5e-3)
-    for _ in range(80):
+    optimiser = torch.optim.Adam([*net.parameters(), *head.parameters()], lr=2e-3)
+    torch.manual_seed(0)  # of the head's dropout
+    for _ in range(150):
         optimiser.zero_grad()
         style.loss(net, head, items, TOKENIZER).backward()
         optimiser.step()
