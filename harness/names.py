@@ -83,6 +83,10 @@ def check(grid: Any, document: Any, names: Names) -> None:
     for name in (*grid.machine.gpus, *grid.machine.time_limit):
         where = "gpus" if name in grid.machine.gpus else "time_limit"
         known("kind of step", name, names.kinds, "machine", where, name, key=True)
+    for name, count in grid.machine.gpus.items():
+        if count > 1 and (name != "pretrain" or count != int(count)):
+            said = "only pretraining runs on several, a whole number of them"
+            document.blame(("machine", "gpus", name), f"`{count:g}` GPUs for one {name}: {said}")
     for name in grid.data.files:
         known("task", name, names.tasks, "data", "files", name, key=True)
     if grid.data.kind == "folder" and not grid.data.root:

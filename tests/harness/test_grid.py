@@ -162,3 +162,11 @@ def test_a_malformed_grid_ends_with_exit_code_2_before_anything_is_made(tmp_path
     assert done.returncode == 2
     assert "grid.yaml:2:1: unknown key `scal`; did you mean `scale`?" in done.stderr
     assert "Traceback" not in done.stderr and not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("gpus", ["{finetune: 2}", "{pretrain: 1.5}"])
+def test_only_pretraining_may_ask_for_several_devices_and_only_for_whole_ones(gpus, tmp_path):
+    path = tmp_path / "g.yaml"
+    path.write_text(f"tables: [table1]\nmachine: {{gpus: {gpus}}}\n")
+    with pytest.raises(UserError, match="only pretraining runs on several"):
+        grids.load(path)
