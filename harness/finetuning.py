@@ -69,24 +69,11 @@ def run(spec: Finetune, work: Work) -> None:
     """Finetune and predict; see `Finetune.run`."""
     model, tokenizer = load(work, spec.objective)
     layout = layout_of(spec.objective, model.shape.positions)
-    decoding = spec.decoding
-    style = styled(
-        spec.style,
-        layout=layout,
-        pool="last" if layout.kind == "causal" else "cls",
-        dropout=spec.dropout,
-        label_smoothing=spec.label_smoothing,
-        source=spec.max_length,
-        target=spec.target_length,
-        beams=decoding.beams,
-        length_penalty=decoding.length_penalty,
-        min_length=decoding.min_length,
-        ngram=decoding.no_repeat_ngram,
-    )
+    style = _style(spec, layout)
     # Where positions go on after the source, the answer's come on top of the source's.
     longest = spec.max_length + (0 if layout.kind == "blank" else spec.target_length)
     questions = ask(spec, work, "train", train=True)
-    questions = [q for q in questions if getattr(q, "gold", True) or getattr(q, "targets", ())]
+    questions = [q for q in questions if getattr(q, "gold", ()) or getattr(q, "targets", ())]
     if not questions:
         raise UserError(f"{spec.task}: the training split has no labelled question")
     items = style.encode(questions, tokenizer, longest)
@@ -118,6 +105,24 @@ def run(spec: Finetune, work: Work) -> None:
     facts = ledger | {"device": loop.name_of(device), "questions": len(items), "cut": cut}
     (work.folder / "ledger.json").write_text(json.dumps(facts, indent=1))
     shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)
+
+
+def _style(spec: Finetune, layout: Layout) -> finetune.Style:
+    """The spec's style with the spec's settings."""
+    decoding = spec.decoding
+    return styled(
+        spec.style,
+        layout=layout,
+        pool="last" if layout.kind == "causal" else "cls",
+        dropout=spec.dropout,
+        label_smoothing=spec.label_smoothing,
+        source=spec.max_length,
+        target=spec.target_length,
+        beams=decoding.beams,
+        length_penalty=decoding.length_penalty,
+        min_length=decoding.min_length,
+        ngram=decoding.no_repeat_ngram,
+    )
 
 
 def zero_shot(spec: ZeroShot, work: Work) -> None:
