@@ -113,6 +113,10 @@ class _Flight:
         except ray.exceptions.OutOfMemoryError as error:
             return Outcome(step.digest, "oom", _first(error), micro_batch=self._rows(step))
         except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, ray.exceptions.RayError):
+                # It was handed out with the reference of an input whose worker was lost since; the
+                # input may have been made again by now, but this task never ran.
+                return Outcome(step.digest, "unready")
             if any(self.schedule.status[i.digest] != "done" for i in step.inputs.values()):
                 return Outcome(step.digest, "unready")
             return Outcome(step.digest, "failed", _first(error.cause or error))

@@ -14,6 +14,10 @@ from tests.harness.driver import steps as counts
 from tests.harness.steps_for_tests import Add, Fault
 
 
+# Steps handed out ahead of one whose worker is lost once.
+AFTER_LOST = [(k, f"after-lost-{k}") for k in range(4, 12)]
+
+
 def faults() -> dict[str, Step]:
     """One step for every way to go wrong, and one behind each."""
     made = {
@@ -44,6 +48,8 @@ def both(tmp_path_factory: Any) -> dict[str, tuple[Store, Schedule, dict[str, St
             Step("add", f"behind-{s.name}", Add(2), {"f": s})
             for s in (wrong["raise"], wrong["oom"])
         ]
+        if executor == "ray":
+            behind += [Step("add", n, Add(k), {"f": wrong["lost once"]}) for k, n in AFTER_LOST]
         store, schedule = run(tmp, executor, [*wrong.values(), *behind, *counts(length=6).values()])
         found[executor] = (store, schedule, wrong)
     return found
@@ -100,6 +106,12 @@ def test_a_lost_worker_is_another_counter_and_tried_again(both: Any):
     assert schedule.status[wrong["kill"].digest] == "failed"
     assert "lost 2 times" in schedule.reasons[wrong["kill"].digest]
     assert schedule.counts["lost"] == 2
+
+
+def test_what_waits_for_a_lost_step_runs_when_it_has_been_made_again(both: Any):
+    _, schedule, _ = both["ray"]
+    states = {s.name: schedule.status[d] for d, s in schedule.steps.items() if s.kind == "add"}
+    assert {states[name] for _, name in AFTER_LOST} == {"done"}
 
 
 @pytest.mark.parametrize("executor", ["inline", "ray"])
