@@ -13,7 +13,6 @@ from harness.store import Store
 from tests.harness.driver import steps as counts
 from tests.harness.steps_for_tests import Add, Fault
 
-
 # Steps handed out ahead of one whose worker is lost once.
 AFTER_LOST = [(k, f"after-lost-{k}") for k in range(4, 12)]
 
