@@ -5,6 +5,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -197,10 +198,14 @@ def _pieces(
             [item.question.id for item in group],
         )
 
+    @lru_cache(maxsize=1)
+    def order(epoch: int) -> np.ndarray:
+        rng = np.random.Generator(np.random.Philox(key=[spec.seed, 2**63 + epoch]))
+        return rng.permutation(len(items))
+
     def pieces(step: int) -> list[loop.Piece]:
         epoch, within = divmod(step, per_epoch)
-        order = np.random.Generator(np.random.Philox(key=[spec.seed, 2**63 + epoch]))
-        chosen = order.permutation(len(items))[within * spec.batch : (within + 1) * spec.batch]
+        chosen = order(epoch)[within * spec.batch : (within + 1) * spec.batch]
         batch = [items[i] for i in chosen]
         total = sum(item.weight for item in batch)
         return [

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.checksums import read_json, write_json
-from harness.step import Step
+from harness.step import Step, ordered
 from harness.store import Store
 from harness.trials import Cell, Expansion, Trial
 
@@ -33,7 +33,7 @@ def write(
         "match": grid.match,
         "recipe": grid.recipe,
         "data": grid.data.kind,
-        "tables": [_table(table) for table in expansion.tables],
+        "tables": [asdict(table) for table in expansion.tables],
         "cells": [view.cell(cell) for cell in expansion.cells],
         "not_run": [
             {"table": table.id, "row": row.id, "reason": row.reason}
@@ -45,13 +45,6 @@ def write(
     folder = store.root / "grids" / grid.name
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "cells.json", facts)
-
-
-def _table(table: Any) -> dict[str, Any]:
-    facts = asdict(table)
-    for column in facts["columns"]:
-        column["options"] = dict(column["options"])
-    return facts
 
 
 class _View:
@@ -92,7 +85,7 @@ class _View:
             skipped = self._scores(trial.score).get("skipped", {})
             counts = ", ".join(f"{count} in {split}" for split, count in skipped.items())
             return "done", f"bad rows were skipped: {counts}" if counts else ""
-        for step in _needed(trial.score):
+        for step in ordered({trial.score.digest: trial.score}).values():
             state = self.status.get(step.digest, "todo")
             if state == "failed":
                 own = step.digest == trial.score.digest
@@ -157,19 +150,6 @@ class _View:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _needed(step: Step) -> list[Step]:
-    """A step and all it needs, inputs first."""
-    found: dict[str, Step] = {}
-
-    def visit(one: Step) -> None:
-        for needed in one.inputs.values():
-            visit(needed)
-        found.setdefault(one.digest, one)
-
-    visit(step)
-    return list(found.values())
 
 
 def known(store: Store, steps: Mapping[str, Step]) -> tuple[dict[str, str], dict[str, str]]:
