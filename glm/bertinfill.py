@@ -17,9 +17,9 @@ from torch import nn
 from glm.cloze import ROWS
 from glm.decode import Found
 from glm.infill import Document, document
-from glm.model import Shape, Transformer, loss, tensors
+from glm.model import Shape, Transformer
 from glm.seq2seq import unwritten, written
-from glm.sequences import Item, lay, logits, read_all, read_each, sequence
+from glm.sequences import Item, logits, read_all, read_each, sequence, target_loss
 from glm.sequences import Sequence as Row
 from glm.special import Special
 from glm.tokens import Tokenizer
@@ -65,10 +65,7 @@ class BertInfillStyle:
         """Mean over hidden tokens of the smoothed cross-entropy in nats."""
         special = tokenizer.special
         known = [item.plan if rng is None else item.plan.redrawn(rng) for item in items]
-        batch = lay([_row(k, special) for k in known], special.pad)
-        inputs = tensors(batch, model.word.weight.device)
-        smoothing = self.label_smoothing
-        return loss(model, inputs, vocabulary=special.size, label_smoothing=smoothing)
+        return target_loss(model, [_row(k, special) for k in known], special, self.label_smoothing)
 
     def answer(
         self,

@@ -18,9 +18,9 @@ from torch import nn
 
 from glm.assemble import BLANK, Layout, Source, answers, pieces, source
 from glm.decode import Search, fill
-from glm.model import Shape, Transformer, loss, tensors
+from glm.model import Shape, Transformer
 from glm.seq2seq import prompt, training_row, unwritten, written
-from glm.sequences import Item, lay, read_each
+from glm.sequences import Item, read_each, target_loss
 from glm.special import Special
 from glm.tokens import Tokenizer
 from tasks.errors import UserError
@@ -136,9 +136,7 @@ class InfillStyle:
             wanted = [[*t, special.end] for t in known.targets()]
             shown = known.shown(special, self.layout)
             rows.append(training_row(shown, wanted, self.layout, special))
-        inputs = tensors(lay(rows, special.pad), model.word.weight.device)
-        smoothing = self.label_smoothing
-        return loss(model, inputs, vocabulary=special.size, label_smoothing=smoothing)
+        return target_loss(model, rows, special, self.label_smoothing)
 
     def answer(
         self,

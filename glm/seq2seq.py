@@ -21,8 +21,8 @@ from glm.assemble import BLANK, Layout, Source, answers, pieces, source
 from glm.cache import Prompt
 from glm.cloze import branches
 from glm.decode import Found, Search, beam
-from glm.model import Shape, Transformer, loss, tensors
-from glm.sequences import Item, lay, read_each
+from glm.model import Shape, Transformer
+from glm.sequences import Item, read_each, target_loss
 from glm.special import Special
 from glm.tokens import Tokenizer
 from tasks.spec import Answer, Generate, Question
@@ -80,11 +80,8 @@ class Seq2SeqStyle:
         rng: np.random.Generator | None = None,
     ) -> torch.Tensor:
         """Mean over target tokens, [END] included, of the smoothed cross-entropy in nats."""
-        special = tokenizer.special
-        batch = lay([s for item in items for s in item.sequences], special.pad)
-        inputs = tensors(batch, model.word.weight.device)
-        smoothing = self.label_smoothing
-        return loss(model, inputs, vocabulary=special.size, label_smoothing=smoothing)
+        rows = [s for item in items for s in item.sequences]
+        return target_loss(model, rows, tokenizer.special, self.label_smoothing)
 
     def answer(
         self,

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 
 from glm.example import Batch, round_up
-from glm.model import Transformer, tensors
+from glm.model import Transformer, loss, tensors
+from glm.special import Special
 
 WIDTHS = (1, 1.25, 1.5, 2)  # widths tried for a batch, in lengths of its longest sequence
 NO_READS = np.zeros(0, np.int64)
@@ -160,6 +161,14 @@ def read(model: Transformer, sequences: List[Sequence], pad: int) -> torch.Tenso
     inputs = tensors(lay(sequences, pad), device)
     hidden_BTH = model(inputs)
     return hidden_BTH.reshape(-1, hidden_BTH.shape[-1])[inputs.index_M]
+
+
+def target_loss(
+    model: Transformer, sequences: List[Sequence], special: Special, label_smoothing: float
+) -> torch.Tensor:
+    """Mean over all targets of all sequences of the smoothed cross-entropy in nats: a scalar."""
+    inputs = tensors(lay(sequences, special.pad), model.word.weight.device)
+    return loss(model, inputs, vocabulary=special.size, label_smoothing=label_smoothing)
 
 
 def read_all(model: Transformer, items: List[Item], pad: int) -> torch.Tensor:

@@ -97,33 +97,29 @@ def load(path: str | Path) -> Tokenizer:
     )
 
 
-def bert(vocab: str | Path, *, task_masks: bool = False, sentinels: int = 0) -> Tokenizer:
-    """BERT's lower-cased WordPiece from its `vocab.txt`.
+def bert(vocab: str | Path, *, task_masks: bool = False) -> Tokenizer:
+    """BERT's lower-cased WordPiece from its `vocab.txt`; `task_masks` adds [gMASK] and [sMASK].
 
-    `task_masks` adds [gMASK] and [sMASK]; `sentinels` (the original: 512, its number of positions)
-    gives that many pairs of mask and start token, of which pair 0 is [MASK] and [START] themselves.
+    For sentinels see `glm.special.with_sentinels`.
     """
-    lines = _read(vocab).splitlines()
-    return _wordpiece(lines, str(vocab), task_masks=task_masks, sentinels=sentinels)
+    return _wordpiece(_read(vocab).splitlines(), str(vocab), task_masks=task_masks)
 
 
-def train_wordpiece(
-    texts: Iterable[str], size: int, *, task_masks: bool = False, sentinels: int = 0
-) -> Tokenizer:
+def train_wordpiece(texts: Iterable[str], size: int, *, task_masks: bool = False) -> Tokenizer:
     """A lower-cased WordPiece of at most `size` ids, all special ones counted, from `texts`.
 
     The same texts give the same bytes. They are read twice (a one-shot iterator is kept in memory
     for that). A pair of pieces is merged only if it occurs twice; the 1,000 most frequent
     characters are in the vocabulary, alone and as a continuation.
     """
-    added = 2 + 2 * task_masks + 2 * max(sentinels - 1, 0)
+    added = 2 + 2 * task_masks
     lines = wordpiece.train(texts, size - added, WORDPIECE)
     if len(lines) + added > size:
         raise UserError(
             f"a WordPiece of {size} ids cannot hold the characters of these texts and the special "
             f"ids: ask for at least {len(lines) + added} ids"
         )
-    return _wordpiece(lines, "the trained vocabulary", task_masks=task_masks, sentinels=sentinels)
+    return _wordpiece(lines, "the trained vocabulary", task_masks=task_masks)
 
 
 def bpe(kind: str, vocab: str | Path, merges: str | Path, *, task_masks: bool = False) -> Tokenizer:
@@ -181,34 +177,27 @@ def hub(name: str) -> Tokenizer:
     return bert(paths[0]) if kind == "bert" else bpe(kind, *paths)
 
 
-def _wordpiece(lines: list[str], place: str, *, task_masks: bool, sentinels: int) -> Tokenizer:
+def _wordpiece(lines: list[str], place: str, *, task_masks: bool) -> Tokenizer:
     model = wordpiece.model({piece: i for i, piece in enumerate(lines)})
     _require(model, WORDPIECE, place)
-    pairs = range(1, sentinels)
     names = [*WORDPIECE, START, END, *TASK_MASKS[: 2 * task_masks]]
-    names += [name for i in pairs for name in (f"[MASK{i}]", f"<|startofpiece{i}|>")]
     model.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in names])
     named = {"eos": "[PAD]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]", "unk": "[UNK]"}
-    return _finished(model, _special(model, named, task_masks=task_masks, sentinels=sentinels))
+    return _finished(model, _special(model, named, task_masks=task_masks))
 
 
-def _special(
-    model: tokenizers.Tokenizer, names: dict[str, str], *, task_masks: bool, sentinels: int = 0
-) -> Special:
+def _special(model: tokenizers.Tokenizer, names: dict[str, str], *, task_masks: bool) -> Special:
     """The ids; padding is the end of a document in every family."""
     ids = {name: _id(model, token) for name, token in names.items()}
-    start, size = _id(model, START), model.get_vocab_size()
+    size = model.get_vocab_size()
     gmask, smask = (_id(model, mask) if task_masks else None for mask in TASK_MASKS)
-    pairs, first = range(1, sentinels), (1 if sentinels else 0)
     return Special(
         **ids,
         pad=ids["eos"],
-        start=start,
+        start=_id(model, START),
         end=_id(model, END),
         gmask=gmask,
         smask=smask,
-        sentinel_masks=(ids["mask"],) * first + tuple(_id(model, f"[MASK{i}]") for i in pairs),
-        sentinel_starts=(start,) * first + tuple(_id(model, f"<|startofpiece{i}|>") for i in pairs),
         size=size,
         padded=-(-size // MULTIPLE) * MULTIPLE,
         sentence_end=tuple(sorted(_sentence_ends(model))),

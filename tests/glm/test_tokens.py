@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from glm.special import with_sentinels
 from glm.tokens import bert, bpe, hub, load, standardise, train_wordpiece
 from tasks.errors import UserError
 from tests.glm.golden import read
@@ -66,7 +67,7 @@ def test_special_ids_are_the_original_ones(kind):
 @real
 def test_sentinels_are_pairs_after_the_real_vocabulary():
     path = Path(os.environ["GLM_HARNESS_DATA"]) / "vocab" / "bert-base-uncased-vocab.txt"
-    special = bert(path, sentinels=512).special
+    special = with_sentinels(bert(path).special, 512)
     assert (special.size, special.padded) == (31546, 31616)
     assert special.sentinel_masks[:3] == (103, 30524, 30526)
     assert special.sentinel_starts[:3] == (30522, 30525, 30527)
@@ -131,12 +132,12 @@ def test_training_on_the_same_texts_gives_the_same_digest_in_another_process():
     # Ties between equally frequent pieces must not fall by the process's hash seed.
     code = (
         "from glm.tokens import train_wordpiece;"
-        f"print(train_wordpiece({TEXTS!r}, 60, sentinels=4).digest)"
+        f"print(train_wordpiece({TEXTS!r}, 60).digest)"
     )
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert printed.stdout.strip() == train_wordpiece(TEXTS, 60, sentinels=4).digest
+    assert printed.stdout.strip() == train_wordpiece(TEXTS, 60).digest
 
 
 def test_a_size_too_small_for_the_characters_says_what_is_needed():
