@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ablations.scale import amounts
+from ablations.match import amounts
 from glm import checkpoints, tokens
 from glm.batch import TokenStream, batch_at
 from glm.example import Batch, part

@@ -4,25 +4,21 @@ A cell names the steps that make its number; six tables share a step because the
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import product
 from typing import Any
 
 from ablations.recipes import Finetuning
-from ablations.scale import VOCABULARIES, Scale, architecture, finetuning, steps
-from ablations.scale import pretraining as pretraining_settings
+from ablations.scale import Scale, finetuning
 from ablations.tables import TABLES, Column, Row, Table
 from ablations.variants import VARIANTS, Variant
 from harness.errors import UserError
-from harness.overrides import asked, at_positions, changed, points, scaled, split_overrides
-from harness.settings import Optimisation
-from harness.sources import Sources
+from harness.models import Models
+from harness.overrides import asked, changed, points, scaled, split_overrides
 from harness.step import Step, slug
 from harness.steps.finetune import ASKED, Finetune, ZeroShot
-from harness.steps.pretrain import Pretrain
 from harness.steps.score import Score
-from harness.steps.text import Tokens, Vocabulary
 from tasks import TASKS
 from tasks.spec import How, Task, signature
 
@@ -73,41 +69,34 @@ class Expansion:
 
 def expand(grid: Any) -> Expansion:
     """Unfold a checked grid. Raises UserError for what only the unfolding can find."""
-    builder = Builder(grid, scaled(grid))
+    build = Cells(Models(grid, scaled(grid)))
     tables = tuple(t if isinstance(t, Table) else TABLES[t] for t in grid.resolved_tables())
     cells = tuple(
-        builder.cell(table, row, column, *seeds)
+        build.cell(table, row, column, *seeds)
         for table in tables
         for row in table.rows
         if row.variant
         for column in table.columns
-        for seeds in builder.seeds(column)
+        for seeds in build.seeds(column)
     )
     return Expansion(tables, cells)
 
 
-@dataclass
-class Builder:
-    """Makes each step once; equal arguments give the very same object, and so one digest."""
+@dataclass(frozen=True)
+class Cells:
+    """Makes the cells of a grid over its models."""
 
-    grid: Any
-    scale: Scale
-    made: dict[tuple[Any, ...], Step] = field(default_factory=dict)
-
-    def once(self, key: tuple[Any, ...], make: Any) -> Step:
-        """The step for `key`, made the first time it is asked for."""
-        if key not in self.made:
-            self.made[key] = make()
-        return self.made[key]
-
-    @cached_property
-    def sources(self) -> Sources:
-        return Sources(self.grid, self.scale)
+    models: Models
 
     @property
-    def precision(self) -> str:
-        chosen = self.grid.precision
-        return self.scale.precision if chosen in (None, "auto") else chosen
+    def grid(self) -> Any:
+        """The grid itself."""
+        return self.models.grid
+
+    @property
+    def scale(self) -> Scale:
+        """The grid's scale."""
+        return self.models.scale
 
     def seeds(self, column: Column) -> Iterator[tuple[int, int]]:
         """Pairs of seeds; what is not finetuned has one finetuning seed only."""
@@ -116,83 +105,12 @@ class Builder:
             finetune = finetune[:1]
         return product(self.grid.seeds.pretrain, finetune)
 
-    # --- text
-
-    def tokenizer(self, variant: Variant) -> Step:
-        """The vocabulary that a variant is pretrained with."""
-        corpus, wanted = self.sources.corpus(variant), self.grid.data.vocabulary
-        kind = wanted.kind or ("train" if self.scale.vocabulary else variant.vocabulary)
-        size = wanted.size or self.scale.vocabulary or 30_522
-        if kind == "train":
-            spec, inputs, how = Vocabulary("train", size), {"corpus": corpus}, {}
-        else:
-            files, paths = self.sources.vocabulary_files(kind)
-            hub = "" if paths else (wanted.hub or f"{kind}-large{'-uncased' * (kind == 'bert')}")
-            spec = Vocabulary("hub" if hub else kind, files=files, hub=hub)
-            inputs, how = {}, {"paths": paths}
-        key = ("tokenizer", kind, size, *sorted(step.digest for step in inputs.values()))
-        return self.once(key, lambda: Step("tokenizer", kind, spec, inputs, how))
-
-    def tokens(self, variant: Variant) -> Step:
-        """The variant's corpus as ids."""
-        inputs = {"corpus": self.sources.corpus(variant), "tokenizer": self.tokenizer(variant)}
-        key = ("tokens", *(step.digest for step in inputs.values()))
-        return self.once(key, lambda: Step("tokens", inputs["corpus"].name, Tokens(), inputs))
-
-    # --- models
-
-    def pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
-        """The variant's pretraining; `changes` are overrides of its recipe's settings."""
-        key = ("pretrain", variant, *sorted(changes.items()), seed)
-        return self.once(key, lambda: self._pretrain(variant, changes, seed))
-
-    def _pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
-        grid, scale = self.grid, self.scale
-        tokenizer = self.tokenizer(variant)
-        rows = VOCABULARIES[variant.vocabulary]
-        if tokenizer.spec.kind == "train":
-            rows = -(-tokenizer.spec.size // 128) * 128
-        settings = pretraining_settings(variant, scale, grid.recipe)
-        count = steps(variant, scale, grid.recipe, grid.match, rows)
-        share = count / settings.steps
-        body = architecture(variant, scale, grid.recipe)
-        settings = replace(
-            settings,
-            steps=count,
-            warmup_steps=max(1, round(settings.warmup_steps * share)),
-            decay_steps=round(settings.decay_steps * share),
-        )
-        settings = changed(settings, changes, "pretrain")
-        spec = Pretrain(
-            objective=at_positions(variant.objective, body.positions),
-            layers=body.layers,
-            hidden=body.hidden,
-            heads=body.heads,
-            positions=body.positions,
-            optimisation=Optimisation(
-                **{f.name: getattr(settings, f.name) for f in fields(Optimisation)}
-            ),
-            batch=settings.batch,
-            length=settings.length,
-            vocabulary=rows,
-            inner=body.inner,
-            activation=body.activation,
-            dropout=settings.dropout,
-            attention_dropout=settings.attention_dropout,
-            precision=self.precision,
-            seed=seed,
-        )
-        inputs = {"tokens": self.tokens(variant), "tokenizer": tokenizer}
-        return Step("pretrain", slug(f"{variant.name}-{scale.name}-s{seed}"), spec, inputs)
-
-    # --- cells
-
     def cell(
         self, table: Table, row: Row, column: Column, pretrain_seed: int, finetune_seed: int
     ) -> Cell:
         """The steps of one cell: one trial, or one for each point of a sweep."""
         variant, changes, tuning = split_overrides(row, VARIANTS[str(row.variant)])
-        pretrained = self.pretrain(variant, changes, pretrain_seed)
+        pretrained = self.models.pretrain(variant, changes, pretrain_seed)
         task = TASKS[column.task]
         arguments = (table, row, column, variant, pretrained, task)
         if task.group == "language":
@@ -231,14 +149,14 @@ class Builder:
             pattern=pattern,
             mode=mode,
             options=options,
-            precision=self.precision,
+            precision=self.models.precision,
             seed=seed,
             rows=self.scale.rows or 10_000,
             size=(body.layers, body.hidden, body.vocabulary),
             **{f.name: getattr(settings, f.name) for f in fields(Finetuning)},
         )
         splits = tuple(filter(None, ("train", table.split, select_on)))
-        dataset = self.sources.dataset(task, splits)
+        dataset = self.models.sources.dataset(task, splits)
         inputs = {
             "pretrain": pretrained,
             "tokenizer": pretrained.inputs["tokenizer"],
@@ -247,7 +165,7 @@ class Builder:
         about = "-".join(filter(None, (task.name, mode, *map(str, options.values()))))
         name = slug(f"{variant.name}-{about}-{style}-s{body.seed}.{seed}")
         made = Step("finetune", name, spec, inputs)
-        predicted = self.once(("finetune", made.digest), lambda: made)
+        predicted = self.models.once(("finetune", made.digest), lambda: made)
         how = How(ASKED.get(style, style), False, pattern, mode, options=options)
         score = self._score(task, column, how, table.split, predicted, dataset)
         selection = score
@@ -276,7 +194,7 @@ class Builder:
             window=self.scale.window,
             stride=self.scale.window // 2,
         )
-        dataset = self.sources.dataset(task, (table.split,), variant)
+        dataset = self.models.sources.dataset(task, (table.split,), variant)
         inputs = {
             "pretrain": pretrained,
             "tokenizer": pretrained.inputs["tokenizer"],
@@ -284,7 +202,7 @@ class Builder:
         }
         name = slug(f"{variant.name}-{task.name}-{mode}-s{pretrained.spec.seed}")
         made = Step("zeroshot", name, spec, inputs)
-        predicted = self.once(("zeroshot", made.digest), lambda: made)
+        predicted = self.models.once(("zeroshot", made.digest), lambda: made)
         how = How("lm", False, 0, mode, options=options)
         return Trial({}, predicted, self._score(task, column, how, table.split, predicted, dataset))
 
@@ -316,4 +234,4 @@ class Builder:
         )
         inputs = {"predictions": predicted, "dataset": dataset}
         made = Step("score", predicted.name, spec, inputs)
-        return self.once(("score", made.digest), lambda: made)
+        return self.models.once(("score", made.digest), lambda: made)

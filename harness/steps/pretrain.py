@@ -54,7 +54,7 @@ class Pretrain:
 
     def cost(self) -> Cost:
         """FLOPs from the objective's average amounts, and the bytes of the weights."""
-        from ablations.scale import amounts
+        from ablations.match import amounts
 
         each = amounts(self.objective, self.length)
         flops = training_flops(

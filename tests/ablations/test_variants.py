@@ -4,8 +4,9 @@ from dataclasses import fields
 
 import pytest
 
+from ablations.match import MATCHES, amounts, steps
 from ablations.recipes import RECIPES
-from ablations.scale import MATCHES, SCALES, VOCABULARIES, amounts, architecture, steps
+from ablations.scale import SCALES, VOCABULARIES, architecture
 from ablations.scale import pretraining as pretraining_at
 from ablations.tables import TABLES
 from ablations.variants import VARIANTS

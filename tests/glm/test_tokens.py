@@ -130,10 +130,7 @@ def test_training_gives_the_asked_size_and_loses_no_text():
 
 def test_training_on_the_same_texts_gives_the_same_digest_in_another_process():
     # Ties between equally frequent pieces must not fall by the process's hash seed.
-    code = (
-        "from glm.tokens import train_wordpiece;"
-        f"print(train_wordpiece({TEXTS!r}, 60).digest)"
-    )
+    code = f"from glm.tokens import train_wordpiece;print(train_wordpiece({TEXTS!r}, 60).digest)"
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
