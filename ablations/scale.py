@@ -171,6 +171,8 @@ def finetuning(task: str, scale: Scale, recipe: str) -> Finetuning:
     """A task's finetuning settings at a scale."""
     settings = RECIPES[recipe].finetuning[task]
     changes: dict[str, object] = {"epochs": _round(settings.epochs * scale.epochs)}
+    if scale.dropout is not None:
+        changes["dropout"] = scale.dropout
     if scale.finetune_lr is not None:
         changes["lr"] = scale.finetune_lr
     if scale.finetune_batch is not None:
