@@ -96,7 +96,7 @@ SCALES: Mapping[str, Scale] = {
         finetune_batch=16,
         finetune_length=224,
         target_length=48,
-        rows=500,
+        rows=384,
         eval_rows=300,
         window=128,
     ),
