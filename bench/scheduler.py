@@ -2,7 +2,8 @@
 
 1. 1,000 no-op steps with dependencies through store and Ray, beside plain Ray tasks of the same
    shape and Ray Tune (which knows no dependencies; with reused actors, and as it comes).
-2. A grid of 60 short CPU trials: how much of two cores is used, start-up included.
+2. A grid of 60 short trials, each a real training of a tiny GLM: how much of two cores is used by
+   the training itself, with everything else that a user waits for (start of Ray, imports) a loss.
 3. 100 pretrain-finetune-score chains on a machine with 8 pretended GPUs: how busy they are.
 """
 
@@ -48,28 +49,39 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Train:
-    """A short training in numpy: so many products of matrices on one thread."""
+    """A tiny GLM trained for some updates on random text, on one thread."""
 
     number: int = 0
-    products: int = 400
+    updates: int = 60
     version: ClassVar[int] = 1
     threads: ClassVar[int] = 1
     uses: ClassVar[str] = "cpu"
 
     def run(self, work: Any) -> None:
-        """Multiply, and write the CPU seconds that it took."""
+        """Train, and write the CPU seconds that it took; imports are not counted as work."""
         import numpy as np
 
+        from ablations.variants import GLM_LARGE
+        from glm import optim
+        from glm.model import Shape, build, loss, tensors
+        from glm.special import Special
+
+        special = Special(0, 0, 1, 2, 3, 4, 5, 6, size=512, padded=512, sentence_end=(7,))
         began = time.process_time()
-        weights = np.random.default_rng(self.number).standard_normal((256, 256)) / 16
-        state = weights
-        for _ in range(self.products):
-            state = np.tanh(weights @ state)
-        (work.folder / "cpu.txt").write_text(f"{time.process_time() - began} {state.sum()}")
+        model = build(Shape(2, 64, 2, 512, 128, dropout=0.0, attention_dropout=0.0), self.number)
+        optimizer = optim.adamw(model)
+        rng = np.random.default_rng(self.number)
+        for _ in range(self.updates):
+            text = rng.integers(8, 512, size=(8, 64))
+            batch = tensors(GLM_LARGE.objective(text, rng, special))
+            loss(model, batch, vocabulary=512).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        (work.folder / "cpu.txt").write_text(str(time.process_time() - began))
 
     def cost(self) -> Cost:
-        """The products."""
-        return Cost(flops=self.products * 2 * 256**3)
+        """Not estimated."""
+        return Cost()
 
 
 def chains(count: int, stages: int, make: Callable[[int, int], Any]) -> dict[str, Step]:
@@ -166,18 +178,18 @@ def tune(trials: int, reuse: bool) -> None:
     ray.shutdown()
 
 
-def efficiency(products: int) -> None:
-    """12 pretrainings, 24 finetunings, 24 scores of real CPU work on two cores."""
+def efficiency(updates: int) -> None:
+    """12 pretrainings, 24 finetunings, 24 scores on two cores; a finetuning takes `updates`."""
     last: dict[str, Step] = {}
     for i in range(12):
-        first = Step("pretrain", f"p{i}", Train(i, products * 3))
+        first = Step("pretrain", f"p{i}", Train(i, updates * 3))
         for j in range(2):
-            tuned = Step("finetune", f"f{i}.{j}", Train(100 + i * 2 + j, products), {"p": first})
-            score = Step("score", f"s{i}.{j}", Train(200 + i * 2 + j, products // 4), {"f": tuned})
+            tuned = Step("finetune", f"f{i}.{j}", Train(100 + i * 2 + j, updates), {"p": first})
+            score = Step("score", f"s{i}.{j}", Train(200 + i * 2 + j, updates // 4), {"f": tuned})
             last[score.digest] = score
     steps = ordered(last)
     seconds, _, store = timed(steps, Machine(executor="ray", cpus=2))
-    work = sum(float((f / "cpu.txt").read_text().split()[0]) for f in store.folders())
+    work = sum(float((f / "cpu.txt").read_text()) for f in store.folders())
     shutil.rmtree(store.root)
     print(
         f"{len(steps)} short trials: {work:.1f} CPU seconds of work in {seconds:.1f} s on two "
@@ -207,8 +219,9 @@ def busy(chains_: int, gpus: int, pause: float) -> None:
             first, last = min(first, began), max(last, ended)
     shutil.rmtree(store.root)
     print(
-        f"{chains_} chains on {gpus} pretended GPUs: busy {used / (last - first) / gpus:.1%} of "
-        f"{last - first:.1f} s ({seconds:.1f} s with start-up)",
+        f"{chains_} chains on {gpus} pretended GPUs, {pause:g} s a pretraining: "
+        f"busy {used / (last - first) / gpus:.1%} of {last - first:.1f} s "
+        f"({seconds:.1f} s with start-up)",
         flush=True,
     )
 
@@ -225,9 +238,11 @@ def main() -> None:
         tune(max(60, options.steps // 5), reuse=True)
         tune(20, reuse=False)
     if options.part in (None, "trials"):
-        efficiency(800)
+        efficiency(20)
+        efficiency(60)
     if options.part in (None, "gpus"):
-        busy(100, 8, 4.0)
+        busy(100, 8, pause=4.0)
+        busy(100, 8, pause=10.0)
 
 
 if __name__ == "__main__":
