@@ -93,6 +93,16 @@ def test_times_come_from_what_steps_of_the_kind_took(tmp_path: Path):
     assert lines[0].state == "done" and 0.9 < lines[1].seconds < 60
 
 
+def test_no_worker_waits_for_an_input_while_another_step_is_ready(tmp_path: Path):
+    # Two chains of two equal steps on two workers: twice a step's time, not three times.
+    first = [Step("count", f"first-{i}", Count(seed=i)) for i in range(2)]
+    then = [Step("count", f"then-{i}", Count(seed=i + 2), {"a": first[i]}) for i in range(2)]
+    cells = tuple(Cell(f"t{i}", (Trial(step),)) for i, step in enumerate(then))
+    plan = plans.make(Expansion(cells), Store(tmp_path), Machine(workers=2))
+    each = plan.lines[0].seconds
+    assert [until for _, until in plan.tables.values()] == pytest.approx([2 * each, 2 * each])
+
+
 def test_why_names_the_field_that_a_step_differs_in(tmp_path: Path):
     store = Store(tmp_path).open()
     before = Step("add", "sum", Add(1), {"c": Step("count", "c", Count(steps=2, pause=0))})
