@@ -45,19 +45,20 @@ class Prompt:
 class Cache:
     """Keys and values of every layer, changed in place.
 
-    Entries 0..T of a source are Part A; entry T + u * K + k is what beam k wrote in step u.
-    `hidden_SKX` is True where a beam does not see an entry: padding, and other beams' pasts.
+    Entries 0..T of a source are Part A; what its beams write in a step are the next entries.
+    `hidden_SKX` is True where a beam does not see an entry: padding, and other beams' pasts. A
+    cache begins with one beam; `reorder` makes more.
     """
 
-    keys: list[torch.Tensor]  # (S, N, X, D) each
-    values: list[torch.Tensor]
+    keys: list[torch.Tensor]  # (S, N, D, X) each: as the product with few queries reads them best
+    values: list[torch.Tensor]  # (S, N, X, D) each
     hidden_SKX: torch.Tensor
     used: int  # entries in use
 
-    def reorder(self, origin_R: torch.Tensor) -> None:
-        """Row r continues what row `origin_R[r]` has written; both belong to one source."""
-        S, K, X = self.hidden_SKX.shape
-        self.hidden_SKX = self.hidden_SKX.view(S * K, X)[origin_R].view(S, K, X)
+    def reorder(self, origin_SK: torch.Tensor) -> None:
+        """From now on beam k of source s continues what beam `origin_SK[s, k]` has written."""
+        source_S1 = torch.arange(len(origin_SK), device=origin_SK.device)[:, None]
+        self.hidden_SKX = self.hidden_SKX[source_S1, origin_SK]
 
     def keep(self, sources_S: torch.Tensor) -> None:
         """Go on with these sources only."""
@@ -71,24 +72,25 @@ def blocks(model: Transformer) -> list[Block]:
     return [block for block in model.blocks if isinstance(block, Block)]
 
 
-def prefill(model: Transformer, sources: List[Sequence], pad: int, beams: int, room: int) -> Cache:
-    """Read the sources and keep their keys and values, with `room` for tokens of Part B."""
+def prefill(model: Transformer, sources: List[Sequence], pad: int, room: int) -> Cache:
+    """Read the sources and keep their keys and values, with `room` for entries of Part B."""
     device = model.word.weight.device
     batch = tensors(lay(sources, pad, share=False), device)
     x_STH = model.embed(batch.tokens_BT, batch.position_BT, batch.inner_BT)
     backend = BACKENDS["sdpa"]
     visible = backend.prepare(batch.document_BT, batch.branch_BT, model.precision(x_STH))
     S, T = batch.tokens_BT.shape
-    hidden_SKX = torch.ones(S, beams, T + beams * room, dtype=torch.bool, device=device)
+    hidden_SKX = torch.ones(S, 1, T + room, dtype=torch.bool, device=device)
     hidden_SKX[:, :, :T] = (batch.document_BT < 0)[:, None]
     cache = Cache([], [], hidden_SKX, T)
     layers = blocks(model)
     for number, block in enumerate(layers):
         q, k, v = block.qkv(x_STH)
-        for kept, new in ((cache.keys, k), (cache.values, v)):
-            layer = new.new_empty(S, new.shape[1], hidden_SKX.shape[2], new.shape[3])
-            layer[:, :, :T] = new
-            kept.append(layer)
+        N, D, X = k.shape[1], k.shape[3], hidden_SKX.shape[2]
+        cache.keys.append(k.new_empty(S, N, D, X))
+        cache.keys[-1][..., :T] = k.transpose(-1, -2)
+        cache.values.append(v.new_empty(S, N, X, D))
+        cache.values[-1][:, :, :T] = v
         if number + 1 < len(layers):  # nobody reads what the last layer makes of the source
             x_STH = block.finish(x_STH, backend.attend(q, k, v, visible, 0.0))
     return cache
@@ -112,8 +114,8 @@ def step(
     for number, block in enumerate(blocks(model)):
         q, k, v = (x.view(S, K, *x.shape[1::2]).transpose(1, 2) for x in block.qkv(x_R1H))
         keys, values = cache.keys[number], cache.values[number]
-        keys[:, :, new], values[:, :, new] = k, v
-        scores_SNKX = (q * q.shape[-1] ** -0.5) @ keys[:, :, : cache.used].transpose(-1, -2)
+        keys[..., new], values[:, :, new] = k.transpose(-1, -2), v
+        scores_SNKX = (q * q.shape[-1] ** -0.5) @ keys[..., : cache.used]
         weights_SNKX = scores_SNKX.masked_fill_(hidden_S1KX, -torch.inf).softmax(-1)
         attended_SNKD = weights_SNKX @ values[:, :, : cache.used]
         x_R1H = block.finish(x_R1H, attended_SNKD.transpose(1, 2).flatten(0, 1)[:, :, None])

@@ -77,47 +77,43 @@ def beam(model: Transformer, prompts: List[Prompt], search: Search) -> list[Foun
     device = model.word.weight.device
     limit = min(search.max_length, *(_room(model, p) for p in prompts))
     K = search.beams
-    cache = prefill(model, [p.source for p in prompts], search.pad, K, limit)
+    cache = prefill(model, [p.source for p in prompts], search.pad, K * limit)
     alive = list(range(len(prompts)))
     finished: list[list[Found]] = [[] for _ in prompts]
-    written_RU = torch.zeros((len(prompts) * K, 0), dtype=torch.long, device=device)
-    tokens_R = torch.tensor([p.starts[0] for p in prompts for _ in range(K)], device=device)
-    sums_SK = torch.full((len(prompts), K), -torch.inf, device=device, dtype=_wide(model))
-    sums_SK[:, 0] = 0.0  # all beams begin alike: only one may be continued
+    # One beam as yet: all of them would begin alike.
+    written_SKU = torch.zeros((len(prompts), 1, 0), dtype=torch.long, device=device)
+    tokens_SK = torch.tensor([p.starts[:1] for p in prompts], device=device)
+    sums_SK = torch.zeros(tokens_SK.shape, device=device, dtype=_wide(model))
     for used in range(limit):
-        places = [prompts[i].place(0, used, used) for i in alive for _ in range(K)]
+        places = [prompts[i].place(0, used, used) for i in alive for _ in range(tokens_SK.shape[1])]
         position_R, inner_R = torch.tensor(places, device=device).T
-        log_RV = log_probabilities(model, step(model, cache, tokens_R, position_R, inner_R), search)
+        hidden_RH = step(model, cache, tokens_SK.flatten(), position_R, inner_R)
+        log_RV = log_probabilities(model, hidden_RH, search)
         if used < search.min_length:
             log_RV[:, search.end] = -torch.inf
-        block_repeats(log_RV, written_RU, search.ngram)
-        V = log_RV.shape[1]
-        total_SX = (sums_SK[:, :, None] + log_RV.view(len(alive), K, V)).flatten(1)
-        best_SC, index_SC = total_SX.topk(min(2 * K, total_SX.shape[1]))
-        beam_SC, token_SC = index_SC // V, index_SC % V
+        block_repeats(log_RV, written_SKU.flatten(0, 1), search.ngram)
+        best_SC, beam_SC, token_SC = _continuations(sums_SK, log_RV, 2 * K)
         ends_SC = token_SC == search.end
-        _finish(finished, alive, written_RU, best_SC, beam_SC, ends_SC, search)
+        _finish(finished, alive, written_SKU, best_SC, beam_SC, ends_SC, search)
         keep_SK = ends_SC.int().argsort(dim=1, stable=True)[:, :K]  # unfinished ones, best first
         sums_SK = best_SC.gather(1, keep_SK).masked_fill(ends_SC.gather(1, keep_SK), -torch.inf)
-        tokens_R = token_SC.gather(1, keep_SK).flatten()
-        row_S1 = torch.arange(len(alive), device=device)[:, None] * K
-        origin_R = (beam_SC.gather(1, keep_SK) + row_S1).flatten()
-        written_RU = torch.cat([written_RU[origin_R], tokens_R[:, None]], 1)
+        tokens_SK, origin_SK = token_SC.gather(1, keep_SK), beam_SC.gather(1, keep_SK)
+        past_SKU = written_SKU.take_along_dim(origin_SK[:, :, None], 1)
+        written_SKU = torch.cat([past_SKU, tokens_SK[:, :, None]], 2)
+        cache.reorder(origin_SK)
         going = _going(finished, alive, sums_SK[:, 0].tolist(), used + 1, limit, search)
-        cache.reorder(origin_R)
         if len(going) < len(alive):
             kept_S = torch.tensor(going, dtype=torch.long, device=device)
             cache.keep(kept_S)
             alive = [alive[i] for i in going]
-            sums_SK = sums_SK[kept_S]
-            rows_R = (kept_S[:, None] * K + torch.arange(K, device=device)).flatten()
-            written_RU, tokens_R = written_RU[rows_R], tokens_R[rows_R]
+            sums_SK, tokens_SK = sums_SK[kept_S], tokens_SK[kept_S]
+            written_SKU = written_SKU[kept_S]
         if not alive:
             break
     for s, i in enumerate(alive):
         for k, total in enumerate(sums_SK[s].tolist()):
             if total > -torch.inf:
-                finished[i].append(_found(written_RU[s * K + k], total, search))
+                finished[i].append(_found(written_SKU[s, k], total, search))
     return [max(found, key=lambda f: f.score) if found else Found((), 0.0) for found in finished]
 
 
@@ -136,13 +132,26 @@ def _found(written_U: torch.Tensor, total: float, search: Search) -> Found:
     return Found(tokens, total / max(len(tokens), 1) ** search.length_penalty)
 
 
-def _finish(finished, alive, written_RU, best_SC, beam_SC, ends_SC, search: Search) -> None:
+def _continuations(sums_SK: torch.Tensor, log_RV: torch.Tensor, count: int):
+    """The best `count` (or all) continuations of each source, best first: (S, C) each.
+
+    Returns their sums, which beam they continue, and with which token. The best of a source are
+    among the best of each of its beams, which are cheaper to find.
+    """
+    S, K = sums_SK.shape
+    each_RC, token_RC = log_RV.topk(min(count, log_RV.shape[1]))
+    C = each_RC.shape[1]
+    total_SX = (sums_SK[:, :, None] + each_RC.view(S, K, C)).flatten(1)
+    best_SC, index_SC = total_SX.topk(min(count, total_SX.shape[1]))
+    return best_SC, index_SC // C, token_RC.view(S, K * C).gather(1, index_SC)
+
+
+def _finish(finished, alive, written_SKU, best_SC, beam_SC, ends_SC, search: Search) -> None:
     """Collect the answers that end here and are among the best `beams` candidates."""
-    K = search.beams
     good_SC = ends_SC & torch.isfinite(best_SC)
-    good_SC[:, K:] = False
+    good_SC[:, search.beams :] = False
     for s, c in good_SC.nonzero().tolist():
-        row = written_RU[s * K + int(beam_SC[s, c])]
+        row = written_SKU[s, int(beam_SC[s, c])]
         finished[alive[s]].append(_found(row, float(best_SC[s, c]), search))
 
 
@@ -170,7 +179,7 @@ def fill(model: Transformer, prompts: List[Prompt], search: Search) -> list[list
     """
     device = model.word.weight.device
     limit = min(search.max_length, *(_room(model, p) for p in prompts if p.grows), 1 << 30)
-    cache = prefill(model, [p.source for p in prompts], search.pad, 1, limit)
+    cache = prefill(model, [p.source for p in prompts], search.pad, limit)
     answers = [[Found((), 0.0) for _ in p.at] for p in prompts]
     blank, inside = [0] * len(prompts), [0] * len(prompts)
     alive = [i for i, p in enumerate(prompts) if p.at]

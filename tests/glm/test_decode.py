@@ -102,7 +102,7 @@ def test_incremental_states_equal_a_full_forward(causal, grows):
     net = model(inner=not grows)
     prompts = [prompt(list(range(1, n)), causal=causal, grows=grows) for n in (9, 4, 14)]
     words = torch.tensor([[7, 8, 9, 7, 5], [30, 31, 32, 33, 34], [50, 2, 50, 2, 50]])
-    cache = prefill(net, [p.source for p in prompts], 0, 1, 6)
+    cache = prefill(net, [p.source for p in prompts], 0, 6)
     tokens = torch.cat([torch.full((3, 1), 60), words], 1)
     found = []
     for used in range(6):
