@@ -17,6 +17,8 @@ import torch
 from glm.cache import Prompt, prefill, step
 from glm.model import Transformer
 
+PIECE = 2048  # rows of the token table
+
 
 @dataclass(frozen=True)
 class Search:
@@ -52,12 +54,22 @@ class Found:
 
 def log_probabilities(model: Transformer, hidden_RH: torch.Tensor, search: Search) -> torch.Tensor:
     """log p over the real vocabulary, in fp32 at least; banned ids stay in the normaliser."""
-    logits_RV = model.logits(hidden_RH)[:, : search.vocabulary]
+    logits_RV = _logits(model, hidden_RH)[:, : search.vocabulary]
     wide = logits_RV if logits_RV.dtype == torch.float64 else logits_RV.float()
     log_RV = wide.log_softmax(-1)
     if search.banned:
         log_RV[:, list(search.banned)] = -torch.inf
     return log_RV
+
+
+def _logits(model: Transformer, hidden_RH: torch.Tensor) -> torch.Tensor:
+    """The model's logits. In fp32 on a CPU few rows times a long table is a fifth faster in pieces
+    of the table that stay in the cache."""
+    table_VH = model.word.weight
+    if table_VH.device.type != "cpu" or table_VH.dtype != torch.float32:
+        return model.logits(hidden_RH)
+    pieces = [torch.nn.functional.linear(hidden_RH, part) for part in table_VH.split(PIECE)]
+    return torch.cat(pieces, 1)
 
 
 def block_repeats(log_RV: torch.Tensor, written_RU: torch.Tensor, ngram: int) -> None:
