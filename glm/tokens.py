@@ -192,8 +192,12 @@ def _special(model: tokenizers.Tokenizer, names: dict[str, str], *, task_masks: 
     size = model.get_vocab_size()
     gmask, smask = (_id(model, mask) if task_masks else None for mask in TASK_MASKS)
     return Special(
-        **ids,
         pad=ids["eos"],
+        eos=ids["eos"],
+        cls=ids["cls"],
+        sep=ids["sep"],
+        mask=ids["mask"],
+        unk=ids["unk"],
         start=_id(model, START),
         end=_id(model, END),
         gmask=gmask,
