@@ -112,7 +112,7 @@ def _surest(model, group: Sequence[Item], special: Special, never: list[int]) ->
     hidden_RH = read_all(model, group, special.pad)
     best, token = [], []
     for part_RH in hidden_RH.split(ROWS):  # all logits at once would fill the memory
-        logits_RV = logits(model, part_RH, special.size).clone()
+        logits_RV = logits(model, part_RH, special.size)
         logits_RV[:, never] = -torch.inf
         top_R, token_R = logits_RV.max(-1)
         best.append(top_R - logits_RV.logsumexp(-1))

@@ -1,5 +1,6 @@
 """A plan is quick, imports nothing heavy, and says what is shared and what is finished first."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -101,6 +102,17 @@ def test_no_worker_waits_for_an_input_while_another_step_is_ready(tmp_path: Path
     plan = plans.make(Expansion(cells), Store(tmp_path), Machine(workers=2))
     each = plan.lines[0].seconds
     assert [until for _, until in plan.tables.values()] == pytest.approx([2 * each, 2 * each])
+
+
+def test_a_finished_step_costs_nothing_though_its_input_is_gone(tmp_path: Path):
+    store = Store(tmp_path).open()
+    first = Step("count", "first", Count(steps=1, pause=0.0))
+    last = Step("add", "last", Add(1), {"first": first})
+    drive({last.digest: last}, store, Machine(executor="inline"), quiet=True)
+    shutil.rmtree(store.path(first))
+    plan = plans.make(Expansion((Cell("t", (Trial(last),)),)), store, Machine(workers=1))
+    assert [line.state for line in plan.lines] == ["to run", "done"]
+    assert plan.tables["t"] == (1, 0.0)
 
 
 def test_why_names_the_field_that_a_step_differs_in(tmp_path: Path):
