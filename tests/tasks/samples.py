@@ -1,4 +1,4 @@
-"""Made-up records of every SuperGLUE task in its official format, and rows of them."""
+"""Made-up records of every task in its official format, and rows of them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -93,12 +93,42 @@ RECORDS: dict[str, dict[str, Any]] = {
 }
 FOLDERS = {name: TASKS[name].folder for name in RECORDS}
 
+# The tasks beside SuperGLUE.
+OTHER_RECORDS: dict[str, dict[str, Any]] = {
+    "cnndm": {
+        "id": "7",
+        "article": "By . Ann Lee . The bishop is ill . He rests  at home .",
+        "highlights": "The bishop is ill\nHe rests .",
+    },
+    "xsum": {
+        "id": "7",
+        "document": "The owners said a park is planned.\nIt costs £3m.",
+        "summary": "A park has been approved.",
+    },
+    "gigaword": {
+        "id": "7",
+        "document": "orders rose #.# percent in UNK , officials said -lrb- ap -rrb-",
+        "summary": "us orders up #.# percent",
+    },
+    "squad_qg": {
+        "id": "7",
+        "title": "Tea",
+        "context": "Tea grows in Assam, India. It is picked by hand.",
+        "question": "Where does tea grow?",
+        "answers": [{"text": "Assam", "answer_start": 13}],
+    },
+    "yahoo": {"id": "7", "text": "what is the best way to learn _UNK quickly ? i want to know !"},
+    "lambada": {"id": "7", "text": "Ann met Bob at the docks. \"I know the way\", said Bob"},
+    "heldout": {"id": "7", "title": "The blue house", "text": "Ann Lee lives there.\nShe sings."},
+    "wikitext": {"id": "7", "title": "Tea", "text": "= Tea = \n \n Tea @-@ leaves , dried , float ."},
+}
+
 
 def rows(name: str, **changes: Any) -> list[Row]:
     """The sample record's rows, fields of the record changed."""
     parse = TASKS[name].rows
     assert parse is not None
-    return parse({**RECORDS[name], **changes})
+    return parse({**(RECORDS | OTHER_RECORDS)[name], **changes})
 
 
 def jsonl(records: Iterable[Mapping[str, Any]]) -> bytes:
