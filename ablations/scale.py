@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ablations.recipes import RECIPES, Finetuning, Pretraining
-from ablations.variants import Variant
-from glm.flops import parameter_count
+from ablations.systems import Variant
+from glm.models.flops import parameter_count
 
 VOCABULARIES = {"bert": 30_592, "roberta": 50_304}  # rows of the padded tables (golden figures)
 

@@ -25,7 +25,7 @@ def models() -> tuple[Any, Any]:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from glm.model import Shape, build
+    from glm.models.transformer import Shape, build
 
     shape = Shape(6, 384, 6, 30592, inner=False, dropout=0.0, attention_dropout=0.0)
     ours = build(shape, seed=0).eval()
@@ -62,9 +62,9 @@ def writers(ours, theirs):
     """Two functions that write the best sequences of the same sources."""
     import torch
 
-    from glm.cache import Prompt
-    from glm.decode import Search, beam
-    from glm.sequences import sequence
+    from glm.adaptation.sequences import sequence
+    from glm.generation.beam import Search, beam
+    from glm.generation.kv_cache import Prompt
 
     ids_ST = torch.randint(1000, 30000, (SOURCES, LENGTH), generator=torch.manual_seed(0))
     prompts = []
@@ -97,7 +97,7 @@ def main() -> int:
     one_thread()
     import torch
 
-    from glm.allocator import tune_allocator
+    from glm.training.allocator import tune_allocator
 
     tune_allocator()
     torch.set_num_threads(1)

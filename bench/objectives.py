@@ -5,8 +5,8 @@ model collator of Hugging Face `transformers` on the same rows (as numpy arrays,
 special tokens given, which is its fastest input), returning numpy and torch. A figure is millions
 of raw tokens per CPU second; "x" is the ratio to the faster collator of the same round; each has
 min, median and max over the rounds. The allocator is the one of our workers, for ours and theirs
-(`glm.allocator`; `--plain-allocator` leaves it as installed). `--packed` fills rows with documents
-of 40 to 200 tokens instead of one, which is more work.
+(`glm.training.allocator`; `--plain-allocator` leaves it as installed). `--packed` fills rows with
+documents of 40 to 200 tokens instead of one, which is more work.
 """
 
 import argparse
@@ -15,12 +15,12 @@ from collections.abc import Callable
 import numpy as np
 
 from bench.measure import interleaved, load, one_thread
-from glm.allocator import tune_allocator
-from glm.baselines import Causal, MaskedLM, PrefixLM, UniLM
-from glm.infilling import BlankInfilling
-from glm.mixture import Mixture, Objective
-from glm.spans import Document, Poisson, Sentences
-from glm.special import Special
+from glm.data.special import Special
+from glm.objectives.baselines import Causal, MaskedLM, PrefixLM, UniLM
+from glm.objectives.blank_infilling import BlankInfilling
+from glm.objectives.mixture import Mixture, Objective
+from glm.objectives.spans import Document, Poisson, Sentences
+from glm.training.allocator import tune_allocator
 
 ROWS, LENGTH, VOCABULARY = 64, 512, 30522
 SPECIAL = Special(

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from harness.drive import drive
-from harness.step import Cost, Machine, Step, ordered
-from harness.store import Store
+from harness.run.driver import drive
+from harness.steps.step import Cost, Machine, Step, ordered
+from harness.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class Train:
         """Train, and write the CPU seconds that it took; imports are not counted as work."""
         import numpy as np
 
-        from ablations.variants import GLM_LARGE
-        from glm import optim
-        from glm.model import Shape, build, loss, tensors
-        from glm.special import Special
+        from ablations.systems import GLM_LARGE
+        from glm.data.special import Special
+        from glm.models.transformer import Shape, build, loss, tensors
+        from glm.training import optim
 
         special = Special(0, 0, 1, 2, 3, 4, 5, 6, size=512, padded=512, sentence_end=(7,))
         began = time.process_time()
@@ -125,7 +125,7 @@ def noop(trials: int) -> None:
     print(f"ours: {len(steps)} no-op steps, {stages} a chain: {each:.2f} ms a step", flush=True)
     print(f"  start and end of Ray and all else: {seconds - last + first:.1f} s", flush=True)
 
-    from harness.execute import connect
+    from harness.run.ray_executor import connect
 
     ray = connect(Machine(cpus=2))
 
@@ -150,7 +150,7 @@ def noop(trials: int) -> None:
 def tune(trials: int, reuse: bool) -> None:
     """Ray Tune on no-op trials."""
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
-    from harness.execute import connect
+    from harness.run.ray_executor import connect
 
     ray = connect(Machine(cpus=2))
     from ray import tune as ray_tune

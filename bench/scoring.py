@@ -26,9 +26,9 @@ def items(length: int, candidates: int):
     """One question twice: as the cloze style packs it, and with a full row per candidate."""
     import numpy as np
 
-    from glm.assemble import BLANK, Source
-    from glm.cloze import ClozeStyle, Terms, branches
-    from glm.sequences import Item
+    from glm.adaptation.cloze import ClozeStyle, Terms, branches
+    from glm.adaptation.encoding import BLANK, Source
+    from glm.adaptation.sequences import Item
     from tasks.spec import Cloze
 
     rng = np.random.default_rng(0)
@@ -56,8 +56,8 @@ def measure(length: int, candidates: int, rounds: int) -> tuple:
     """(inference, training) ratios packed over full rows, and the greatest difference of scores."""
     import torch
 
-    from glm.cloze import ClozeStyle
-    from glm.model import Shape, build
+    from glm.adaptation.cloze import ClozeStyle
+    from glm.models.transformer import Shape, build
 
     shape = Shape(6, 384, 6, 30592, dropout=0.0, attention_dropout=0.0, activation="gelu")
     model, style, words = build(shape, seed=0), ClozeStyle(), tokenizer()
@@ -86,7 +86,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="the first case, three rounds")
     quick = parser.parse_args().quick
     one_thread()
-    from glm.allocator import tune_allocator
+    from glm.training.allocator import tune_allocator
 
     tune_allocator()
     held = True

@@ -37,8 +37,8 @@ CLAIMS = (
 
 
 def special():
-    """BERT's special ids, as `glm.tokens.bert` finds them."""
-    from glm.special import Special
+    """BERT's special ids, as `glm.data.tokenizer.bert` finds them."""
+    from glm.data.special import Special
 
     return Special(pad=0, eos=0, cls=101, sep=102, mask=103, unk=100, start=30522, end=30523,
                    size=30524, padded=30592)  # fmt: skip
@@ -48,8 +48,8 @@ def batch(objective, length: int):
     """One batch of `objective` over random words, padded to the common width, and its positions."""
     import numpy as np
 
-    from glm.example import padded
-    from glm.model import tensors
+    from glm.data.example import padded
+    from glm.models.transformer import tensors
 
     rng = np.random.default_rng(0)
     text = rng.integers(1000, WORDS, (ROWS, length), dtype=np.int32)
@@ -64,7 +64,7 @@ def step(model, loss: Callable[[], Any], bf16: bool) -> Callable[[], None]:
     """A whole training step: the loss, its gradients, clipping and AdamW."""
     import torch
 
-    from glm.optim import adamw, clip, set_rate
+    from glm.training.optim import adamw, clip, set_rate
 
     optimiser = adamw(model)
     set_rate(optimiser, 1e-4)
@@ -82,7 +82,7 @@ def step(model, loss: Callable[[], Any], bf16: bool) -> Callable[[], None]:
 
 def ours(objective, length: int, inner: bool) -> tuple[Callable[[], None], int]:
     """Our step in bf16 and the positions that it processes."""
-    from glm.model import Shape, build, loss
+    from glm.models.transformer import Shape, build, loss
 
     shape = Shape(LAYERS, HIDDEN, HEADS, 30592, WIDTH, inner, "gelu", 0.0, 0.0)
     model = build(shape, seed=0).train()
@@ -127,8 +127,8 @@ def gpt2(bf16: bool) -> Callable[[], None]:
 
 def variants() -> tuple[dict[str, Callable[[], None]], dict[str, int]]:
     """Every variant's step, and the real positions in one."""
-    from glm.baselines import Causal, MaskedLM
-    from glm.infilling import BlankInfilling
+    from glm.objectives.baselines import Causal, MaskedLM
+    from glm.objectives.blank_infilling import BlankInfilling
 
     steps: dict[str, Callable[[], None]] = {}
     positions: dict[str, int] = dict.fromkeys(("bert bf16", "bert fp32", "gpt2 bf16"), ROWS * WIDTH)
@@ -187,7 +187,7 @@ def main() -> int:
     parser.add_argument("--profile", action="store_true", help="where our steps' time goes")
     given = parser.parse_args()
     one_thread()
-    from glm.allocator import tune_allocator
+    from glm.training.allocator import tune_allocator
 
     tune_allocator()
     steps, positions = variants()

@@ -10,14 +10,14 @@ from harness.errors import StoreDamaged, UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Answer one question; returns the exit code, as `harness.run` has them."""
+    """Answer one question; returns the exit code, as `harness.run.command` has them."""
     options = _parser().parse_args(argv)
     try:
         code = options.answer(options)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        from harness.run import unread
+        from harness.run.command import unread
 
         return unread()
     except UserError as error:
@@ -56,20 +56,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _loaded(options: argparse.Namespace) -> tuple[Any, Any]:
-    from harness import grid as grids
-    from harness.store import Store
+    from harness.grid import load as grids
+    from harness.store.store import Store
 
     grid = grids.load(options.grid, options.set)
     return grid, Store(grids.machine(grid, store=options.store).store)
 
 
 def _table(options: argparse.Namespace) -> int:
-    from harness.run import report
+    from harness.run.command import report
 
     grid, store = _loaded(options)
     if not (store.root / "grids" / grid.name / "cells.json").exists():
-        from harness import manifest
-        from harness.trials import expand
+        from harness.grid.expansion import expand
+        from harness.store import manifest
 
         expansion = expand(grid)
         store.open()
@@ -87,9 +87,9 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _why(options: argparse.Namespace) -> int:
-    from harness.names import nearest
-    from harness.trials import expand
-    from harness.why import find, why
+    from harness.grid.expansion import expand
+    from harness.grid.names import nearest
+    from harness.plan.why import find, why
 
     grid, store = _loaded(options)
     steps = expand(grid).steps
@@ -103,7 +103,7 @@ def _why(options: argparse.Namespace) -> int:
 
 
 def _schema(options: argparse.Namespace) -> int:
-    from harness.grid import schema
+    from harness.grid.load import schema
 
     text = json.dumps(schema(), indent=1) + "\n"
     if options.out:
@@ -115,7 +115,7 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from harness.store import Store
+    from harness.store.store import Store
 
     store = Store(options.root or options.store or "store")
     if not (store.root / "store.json").exists():

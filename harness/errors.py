@@ -11,10 +11,9 @@ StoreDamaged  the store cannot be used as it is: exit code 4
 
 import errno
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from glm.training.session import Diverged, Interrupted
 from tasks.errors import UserError
 
 __all__ = [
@@ -28,25 +27,8 @@ __all__ = [
 ]
 
 
-class Interrupted(Exception):
-    """The step was asked to stop, has saved what it needs to go on, and left."""
-
-
 class Lost(Exception):
     """A process that the step had started ended without a word: it is tried again."""
-
-
-class Diverged(Exception):
-    """The loss is NaN or infinite at `step`; `detail` holds batch ids, gradient norm, lr, loss."""
-
-    def __init__(self, step: int, detail: Mapping[str, Any] | None = None) -> None:
-        self.step = step
-        self.detail = dict(detail or {})
-        super().__init__(step, self.detail)
-
-    def __str__(self) -> str:
-        facts = ", ".join(f"{name}={value}" for name, value in self.detail.items())
-        return f"diverged@{self.step}" + (f" ({facts})" if facts else "")
 
 
 class OutOfMemory(Exception):

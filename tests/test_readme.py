@@ -1,5 +1,10 @@
-"""What the README says is so: its example runs, and its tree is the repository's."""
+"""What the README says is so: its example runs, and its tree is the repository's.
 
+The tree's lines are the first sentences of the files themselves; after a file is added, moved or
+renamed, `python -m tests.test_readme` writes the tree anew.
+"""
+
+import ast
 import os
 import re
 import subprocess
@@ -7,13 +12,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
 PACKAGES = ("tasks", "glm", "ablations", "results", "harness")
+TREE = re.compile(r"(## Where things are\n.*?```\n)(.*?)(```)", re.DOTALL)
 
 
 def block(heading: str, language: str) -> str:
     """The first block of code below a heading."""
-    section = README.split(f"## {heading}\n", 1)[1]
+    section = README.read_text().split(f"## {heading}\n", 1)[1]
     found = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
     assert found is not None
     return found[1]
@@ -36,27 +42,43 @@ def test_the_example_trains_a_glm_that_fills_a_blank(tmp_path: Path):
     assert set(done.stdout.split()) <= set("".join(lines).split()) and done.stdout.strip()
 
 
-def named() -> set[str]:
-    """The files in the README's tree, whose folders are told by two more spaces."""
-    found, folders = set(), list[str]()
-    for line in block("Where things are", "").splitlines():
-        name = line.split()[0]
-        depth = (len(line) - len(line.lstrip())) // 2
-        folders = folders[:depth]
-        if name.endswith("/"):
-            folders.append(name)
-        else:
-            found.add("".join(folders) + name)
-    return found
+def told(path: Path) -> str:
+    """A file's own first sentence: a module's docstring, a grid's first comment."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        first = (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
+    else:
+        first = text.split("\n")[0].removeprefix("#").strip()
+    sentence = first.split(". ")[0].removesuffix(".")
+    return sentence if len(sentence) <= 76 else sentence[:72].rsplit(" ", 1)[0] + " ..."
 
 
-def test_the_tree_names_every_file_of_the_packages_and_every_grid():
-    there = {
-        str(path.relative_to(ROOT))
-        for package in PACKAGES
-        for path in (ROOT / package).glob("**/*.py")
-        if path.name != "__init__.py"
-    }
-    there |= {str(path.relative_to(ROOT)) for path in (ROOT / "ablations").glob("**/*.yaml")}
-    assert sorted(there - named()) == [], "files that README.md does not name"
-    assert sorted(named() - there) == [], "files that are only in README.md"
+def tree() -> str:
+    """Every folder and file of the packages, with what each says of itself."""
+    lines = []
+
+    def walk(folder: Path, depth: int) -> None:
+        indent = "  " * depth
+        init = folder / "__init__.py"
+        about = told(init) if init.exists() else ""
+        lines.append(f"{indent + folder.name + '/':<26}{about}".rstrip())
+        kept = [p for p in sorted(folder.iterdir()) if p.suffix in (".py", ".yaml")]
+        for path in kept:
+            if path.name != "__init__.py":
+                lines.append(f"{indent + '  ' + path.name:<26}{told(path)}".rstrip())
+        for path in sorted(folder.iterdir()):
+            if (path.is_dir() and any(path.glob("*.py"))) or path == ROOT / "ablations/paper":
+                walk(path, depth + 1)
+
+    for package in PACKAGES:
+        walk(ROOT / package, 0)
+    return "\n".join(lines) + "\n"
+
+
+def test_the_tree_is_what_the_files_say_of_themselves():
+    found = TREE.search(README.read_text())
+    assert found is not None and found[2] == tree(), "run `python -m tests.test_readme`"
+
+
+if __name__ == "__main__":
+    README.write_text(TREE.sub(lambda found: found[1] + tree() + found[3], README.read_text()))

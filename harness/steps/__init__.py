@@ -12,11 +12,11 @@ world                the built-in world's files
 """
 
 KINDS = {
-    "world": "harness.steps.data:World",
-    "corpus": "harness.steps.data:Corpus",
-    "dataset": "harness.steps.data:Dataset",
-    "tokenizer": "harness.steps.text:Vocabulary",
-    "tokens": "harness.steps.text:Tokens",
+    "world": "harness.steps.world:World",
+    "corpus": "harness.steps.corpus:Corpus",
+    "dataset": "harness.steps.dataset:Dataset",
+    "tokenizer": "harness.steps.vocabulary:Vocabulary",
+    "tokens": "harness.steps.tokens:Tokens",
     "pretrain": "harness.steps.pretrain:Pretrain",
     "finetune": "harness.steps.finetune:Finetune",
     "zeroshot": "harness.steps.finetune:ZeroShot",

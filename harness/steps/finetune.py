@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ablations.recipes import Decoding
-from glm.flops import training_flops
-from harness.step import Cost, Work
+from glm.models.flops import training_flops
+from harness.steps.step import Cost, Work
 
 # What a model-side style asks of the text side, where the names differ.
 ASKED = {"bert-cloze": "cloze", "bert-infill": "infill"}
@@ -19,7 +19,7 @@ class Finetune:
     version: ClassVar[int] = 1
     uses: ClassVar[str] = "gpu"
     task: str
-    style: str  # a key of `glm.finetune.STYLES`
+    style: str  # a key of `glm.adaptation.styles.STYLES`
     objective: Any
     lr: float
     epochs: int
@@ -48,7 +48,7 @@ class Finetune:
 
     def run(self, work: Work) -> None:
         """Write predictions.parquet (and predictions.select.parquet) and ledger.json."""
-        from harness import finetuning
+        from harness.steps import finetuning
 
         finetuning.run(self, work)
 
@@ -78,7 +78,7 @@ class ZeroShot:
 
     def run(self, work: Work) -> None:
         """Write predictions.parquet."""
-        from harness import finetuning
+        from harness.steps import finetuning
 
         finetuning.zero_shot(self, work)
 

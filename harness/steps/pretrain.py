@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from glm.flops import parameter_count, training_flops
-from harness.settings import Optimisation
-from harness.step import Cost, Work
+from glm.models.flops import parameter_count, training_flops
+from glm.training.optimisation import Optimisation
+from harness.steps.step import Cost, Work
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Pretrain:
     def run(self, work: Work) -> None:
         """Write the model, its ledger and its loss curve."""
         if work.machine.devices > 1:
-            from harness import distributed
+            from harness.run import data_parallel as distributed
 
             distributed.pretrain(self, work)
         else:
-            from harness import pretraining
+            from harness.steps import pretraining
 
             pretraining.run(self, work)
 
@@ -54,7 +54,7 @@ class Pretrain:
 
     def cost(self) -> Cost:
         """FLOPs from the objective's average amounts, and the bytes of the weights."""
-        from ablations.match import amounts
+        from ablations.budget import amounts
 
         each = amounts(self.objective, self.length)
         flops = training_flops(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from harness.step import Cost, Work
+from harness.steps.step import Cost, Work
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Score:
 
     def run(self, work: Work) -> None:
         """Write scores.json."""
-        from harness import predictions
-        from harness.steps.data import read_rows
+        from harness.steps import predictions
+        from harness.steps.dataset import read_rows
         from tasks import TASKS
         from tasks.errors import Absent
         from tasks.metrics import floor

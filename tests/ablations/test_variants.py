@@ -4,12 +4,12 @@ from dataclasses import fields
 
 import pytest
 
-from ablations.match import MATCHES, amounts, steps
+from ablations.budget import MATCHES, amounts, steps
 from ablations.recipes import RECIPES
 from ablations.scale import SCALES, VOCABULARIES, architecture
 from ablations.scale import pretraining as pretraining_at
+from ablations.systems import VARIANTS
 from ablations.tables import TABLES
-from ablations.variants import VARIANTS
 from tasks import TASKS
 
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from glm.importers import from_original
-from glm.model import Shape, Tensors, Transformer, tensors
+from glm.models.importers import from_original
+from glm.models.transformer import Shape, Tensors, Transformer, tensors
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from glm.special import Special
+from glm.data.special import Special
 
 BERT = Special(
     pad=0, eos=0, cls=101, sep=102, mask=103, unk=100, start=30522, end=30523,

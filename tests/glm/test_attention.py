@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from glm.attention import BACKENDS, barrier, choose, flex, rule, visible
-from glm.model import Shape, build, loss
+from glm.models.attention import BACKENDS, barrier, choose, flex, rule, visible
+from glm.models.transformer import Shape, build, loss
 from tests.glm.golden import read, tiny_batch, tiny_model
 
 # Two documents, candidates in branches 1 and 2, padding; T = 12.

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glm.baselines import Causal, MaskedLM, PrefixLM, UniLM
-from glm.draws import draws
-from glm.infilling import BlankInfilling
-from glm.mixture import Mixture
-from glm.spans import Document, Poisson
+from glm.objectives.baselines import Causal, MaskedLM, PrefixLM, UniLM
+from glm.objectives.blank_infilling import BlankInfilling
+from glm.objectives.draws import draws
+from glm.objectives.mixture import Mixture
+from glm.objectives.spans import Document, Poisson
 from tests.glm.texts import SPECIAL, WORDS, packed, rows_of, same, whole
 
 ORIGINALS_BERT = MaskedLM(spans=Poisson(), masked=1.0, random=0.0)

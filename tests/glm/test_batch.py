@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from glm.baselines import Causal, MaskedLM, UniLM
-from glm.batch import TokenStream, batch_at, stream, windows
-from glm.draws import draws
-from glm.example import Example, pack, padded, part, stack
-from glm.infilling import BlankInfilling, infill
-from glm.mixture import Mixture
-from glm.spans import Document, Sentences
+from glm.data.example import Example, pack, padded, part, stack
+from glm.data.stream import TokenStream, batch_at, stream, windows
+from glm.objectives.baselines import Causal, MaskedLM, UniLM
+from glm.objectives.blank_infilling import BlankInfilling, infill
+from glm.objectives.draws import draws
+from glm.objectives.mixture import Mixture
+from glm.objectives.spans import Document, Sentences
 from tests.glm.texts import SPECIAL, WORDS, rows_of, same
 
 GLM_DOC = Mixture(((1, BlankInfilling()), (1, BlankInfilling(Document()))))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from glm.bertcloze import BertClozeStyle
-from glm.model import Shape, build, tensors
-from glm.sequences import lay, sequence
+from glm.adaptation.masked_cloze import BertClozeStyle
+from glm.adaptation.sequences import lay, sequence
+from glm.models.transformer import Shape, build, tensors
 from tests.glm.numbers import TINY, Numbers
 from tests.glm.test_cloze import questions
 

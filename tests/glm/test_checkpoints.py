@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from glm.allocator import tune_allocator
-from glm.checkpoints import load, resume, save
-from glm.importers import (
+from glm.models.importers import (
     export_hf,
     from_original,
     import_glm,
     import_hf,
     original_name,
 )
-from glm.model import Shape, build, loss
-from glm.optim import adamw, clip, set_rate
+from glm.models.transformer import Shape, build, loss
+from glm.training.allocator import tune_allocator
+from glm.training.checkpoints import load, resume, save
+from glm.training.optim import adamw, clip, set_rate
 from tasks.errors import UserError
 from tests.glm.golden import by_formula, read, tiny_batch, tiny_model
 
@@ -102,7 +102,7 @@ def test_a_writer_stopped_at_any_point_leaves_the_old_checkpoint(tmp_path, monke
         raise KeyboardInterrupt
 
     # The record is the last thing written: without it the new tensors do not exist.
-    monkeypatch.setattr("glm.checkpoints._replace", stopped)
+    monkeypatch.setattr("glm.training.checkpoints._replace", stopped)
     with pytest.raises(KeyboardInterrupt):
         save(tmp_path, new, None, {"step": 2})
     checkpoint = load(tmp_path)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from glm.assemble import CAUSAL
-from glm.classifier import ClassifierStyle, Head
-from glm.model import Shape, build
+from glm.adaptation.classifier import ClassifierStyle, Head
+from glm.adaptation.encoding import CAUSAL
+from glm.models.transformer import Shape, build
 from tasks.errors import UserError
 from tasks.spec import Classify, Part
 from tests.glm.golden import read as golden

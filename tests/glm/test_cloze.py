@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from glm.assemble import Layout, pieces, source
-from glm.cloze import ClozeStyle, branches, score
-from glm.model import Shape, build, tensors
-from glm.sequences import lay, sequence
+from glm.adaptation.cloze import ClozeStyle, branches, score
+from glm.adaptation.encoding import Layout, pieces, source
+from glm.adaptation.sequences import lay, sequence
+from glm.models.transformer import Shape, build, tensors
 from tasks.errors import UserError
 from tasks.spec import Blank, Cloze, Part
 from tests.glm.golden import read as golden

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from glm.cache import Prompt, prefill, step
-from glm.decode import Search, beam, fill
-from glm.model import Shape, build, tensors
-from glm.sequences import lay, sequence
+from glm.adaptation.sequences import lay, sequence
+from glm.generation.beam import Search, beam, fill
+from glm.generation.kv_cache import Prompt, prefill, step
+from glm.models.transformer import Shape, build, tensors
 from tests.glm.golden import read as golden
 from tests.glm.golden import tiny_model
 

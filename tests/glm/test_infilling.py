@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glm.documents import documents, joined
-from glm.draws import draws
-from glm.example import stack
-from glm.infilling import BlankInfilling, infill
-from glm.spans import Document, Poisson, Sentences, Spans
-from glm.special import Special
+from glm.data.example import stack
+from glm.data.special import Special
+from glm.objectives.blank_infilling import BlankInfilling, infill
+from glm.objectives.documents import documents, joined
+from glm.objectives.draws import draws
+from glm.objectives.spans import Document, Poisson, Sentences, Spans
 from tests.glm.texts import SPECIAL, packed, restored, rows_of, same, whole, with_sentences
 
 GOLDEN = Path(__file__).parents[1] / "golden"

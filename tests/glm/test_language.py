@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from glm.assemble import CAUSAL, PREFIX
-from glm.language import LanguageStyle
-from glm.model import Shape, build, tensors
-from glm.sequences import lay, sequence
+from glm.adaptation.encoding import CAUSAL, PREFIX
+from glm.adaptation.likelihood import LanguageStyle
+from glm.adaptation.sequences import lay, sequence
+from glm.models.transformer import Shape, build, tensors
 from tasks.errors import UserError
 from tasks.spec import Continue
 from tests.glm.golden import read as golden

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ablations.variants import VARIANTS
-from glm import optim
-from glm.batch import batch_at, stream
-from glm.model import Shape, build, loss, tensors
+from ablations.systems import VARIANTS
+from glm.data.stream import batch_at, stream
+from glm.models.transformer import Shape, build, loss, tensors
+from glm.training import optim
 from tests.glm.texts import SPECIAL, WORDS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "loss_curves.json"

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from glm.crossentropy import cross_entropy
-from glm.importers import original_name
-from glm.model import Shape, Transformer, build, lengthen, loss
+from glm.models.cross_entropy import cross_entropy
+from glm.models.importers import original_name
+from glm.models.transformer import Shape, Transformer, build, lengthen, loss
 from tests.glm.golden import read, tiny_batch, tiny_model
 
 SIZES = {

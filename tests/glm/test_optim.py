@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from glm.importers import original_name
-from glm.optim import adamw, clip, groups, schedule, set_rate
+from glm.models.importers import original_name
+from glm.training.optim import adamw, clip, groups, schedule, set_rate
 from tests.glm.golden import read, tiny_model
 
 SCHEDULES = read("09_lr_schedule")

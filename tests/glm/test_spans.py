@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glm.documents import Documents, documents
-from glm.draws import Draws, draws
-from glm.spans import Document, Poisson, Sentences, Spans, starts
+from glm.objectives.documents import Documents, documents
+from glm.objectives.draws import Draws, draws
+from glm.objectives.spans import Document, Poisson, Sentences, Spans, starts
 from tests.glm.texts import SPECIAL, packed, whole, with_sentences
 
 GOLDEN = Path(__file__).parents[1] / "golden"

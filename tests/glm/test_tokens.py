@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from glm.special import with_sentinels
-from glm.tokens import bert, bpe, hub, load, standardise, train_wordpiece
+from glm.data.special import with_sentinels
+from glm.data.tokenizer import bert, bpe, hub, load, standardise, train_wordpiece
 from tasks.errors import UserError
 from tests.glm.golden import read
 
@@ -130,7 +130,10 @@ def test_training_gives_the_asked_size_and_loses_no_text():
 
 def test_training_on_the_same_texts_gives_the_same_digest_in_another_process():
     # Ties between equally frequent pieces must not fall by the process's hash seed.
-    code = f"from glm.tokens import train_wordpiece;print(train_wordpiece({TEXTS!r}, 60).digest)"
+    code = (
+        "from glm.data.tokenizer import train_wordpiece;"
+        f"print(train_wordpiece({TEXTS!r}, 60).digest)"
+    )
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from glm.example import Batch
-from glm.special import Special
+from glm.data.example import Batch
+from glm.data.special import Special
 
 SPECIAL = Special(
     pad=0, eos=0, cls=1, sep=2, mask=3, unk=4, start=5, end=6, gmask=7, smask=8,

@@ -6,9 +6,9 @@ Prints one JSON line with the tally and the counts when it gets to the end.
 import json
 import sys
 
-from harness.drive import drive
-from harness.step import Machine, Step, ordered
-from harness.store import Store
+from harness.run.driver import drive
+from harness.steps.step import Machine, Step, ordered
+from harness.store.store import Store
 from tests.harness.steps_for_tests import Add, Count
 
 
@@ -29,7 +29,10 @@ def main() -> int:
     length = int(sys.argv[3]) if len(sys.argv) > 3 else 20
     machine = Machine(executor=executor, cpus=2, retries=20)
     schedule = drive(
-        steps(length=length), Store(root).open(), machine, resume="python -m harness.run grid.yaml"
+        steps(length=length),
+        Store(root).open(),
+        machine,
+        resume="python -m harness.run grid.yaml",
     )
     print(json.dumps({"tally": schedule.tally(), "counts": schedule.counts}), flush=True)
     return 3 if schedule.open() or schedule.tally()["interrupted"] else 0

@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from glm.infilling import BlankInfilling
-from harness import distributed, execute
-from harness.attempt import Working
-from harness.drive import drive
+from glm.objectives.blank_infilling import BlankInfilling
+from glm.training.optimisation import Optimisation
 from harness.errors import Interrupted
-from harness.settings import Optimisation
-from harness.step import Cost, Machine, Step, ordered
+from harness.run import data_parallel as distributed
+from harness.run import ray_executor as execute
+from harness.run.attempt import Working
+from harness.run.driver import drive
 from harness.steps.pretrain import Pretrain
-from harness.store import Store
+from harness.steps.step import Cost, Machine, Step, ordered
+from harness.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Text:
     def run(self, work: Any) -> None:
         import numpy as np
 
-        from glm.batch import stream
-        from glm.tokens import train_wordpiece
+        from glm.data.stream import stream
+        from glm.data.tokenizer import train_wordpiece
 
         rng = random.Random(0)
         words = ["river", "hill", "stone", "runs", "past", "the", "old", "mill", "and", "bridge"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harness.errors import Diverged, Interrupted
-from harness.step import Cost
+from harness.steps.step import Cost
 
 
 @dataclass(frozen=True)

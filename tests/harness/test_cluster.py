@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.store import Store
+from harness.store.store import Store
 from tests.harness.cluster import RAY, Cluster, cluster, left_over
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +68,15 @@ def scores(store: Path) -> dict[str, bytes]:
 def runs(there: Cluster, project: Path, tmp_path_factory: Any) -> dict[str, tuple[str, Path]]:
     """The grid run by a driver of this machine, and the grid as a submitted job."""
     tmp = tmp_path_factory.mktemp("stores")
-    grid = [sys.executable, "-m", "harness.run", "grid.yaml", "--address", "auto", "--store"]
+    grid = [
+        sys.executable,
+        "-m",
+        "harness.run",
+        "grid.yaml",
+        "--address",
+        "auto",
+        "--store",
+    ]
     submit = [RAY, "job", "submit", "--address", there.dashboard, "--working-dir", ".", "--"]
     return {
         "driver": (run(there, project, *grid, str(tmp / "driver")), tmp / "driver"),

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.drive import drive
 from harness.errors import disk_full
-from harness.schedule import Schedule
-from harness.step import Machine, Step, ordered
-from harness.store import Store
+from harness.run.driver import drive
+from harness.run.scheduler import Schedule
+from harness.steps.step import Machine, Step, ordered
+from harness.store.store import Store
 from tests.harness.steps_for_tests import Add, Count
 
 PAGE = 4096  # what tmpfs gives out at a time: a file or a folder takes one at least

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
-from harness import distributed, execute
-from harness.attempt import Working
-from harness.checksums import read_json
-from harness.drive import drive
 from harness.errors import UserError
-from harness.record import events
-from harness.schedule import Schedule
-from harness.step import Step, ordered
-from harness.store import Store
+from harness.run import data_parallel as distributed
+from harness.run import ray_executor as execute
+from harness.run.attempt import Working
+from harness.run.driver import drive
+from harness.run.scheduler import Schedule
+from harness.steps.step import Step, ordered
+from harness.store.attempts import events
+from harness.store.checksums import read_json
+from harness.store.store import Store
 from tests.harness.cluster import cluster
 from tests.harness.small_pretraining import ALONE, ONE, WILD, killed
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from harness import documents
+from harness.steps import documents
 from tasks.errors import UserError
 
 TEXTS = ["one document .", "zwei – dokumente", "three\tdocuments"]

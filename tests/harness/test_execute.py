@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from harness.checksums import read_json
-from harness.drive import drive
-from harness.schedule import Schedule
-from harness.step import Machine, Step, ordered
-from harness.store import Store
+from harness.run.driver import drive
+from harness.run.scheduler import Schedule
+from harness.steps.step import Machine, Step, ordered
+from harness.store.checksums import read_json
+from harness.store.store import Store
 from tests.harness.driver import steps as counts
 from tests.harness.steps_for_tests import Add, Fault
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import grid as grids
 from harness.errors import UserError
-from harness.names import Names
+from harness.grid import load as grids
+from harness.grid.names import Names
 
 NAMES = Names(
     tables={"table1": (10, 8), "table6": (8, 8)},

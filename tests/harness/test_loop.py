@@ -10,15 +10,17 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from glm.batch import batch_at, stream
-from glm.flops import parameter_count, training_flops
-from glm.infilling import BlankInfilling
-from glm.model import Shape, build, loss, tensors
-from glm.special import Special
-from harness import loop, pretraining
+from glm.data.special import Special
+from glm.data.stream import batch_at, stream
+from glm.models.flops import parameter_count, training_flops
+from glm.models.transformer import Shape, build, loss, tensors
+from glm.objectives.blank_infilling import BlankInfilling
+from glm.training import loop
+from glm.training.optimisation import Optimisation
+from glm.training.pieces import Piece
 from harness.errors import Diverged, Interrupted
-from harness.settings import Optimisation
-from harness.step import Machine
+from harness.steps import pretraining
+from harness.steps.step import Machine
 
 SPECIAL = Special(
     pad=0, eos=0, cls=1, sep=2, mask=3, unk=4, start=5, end=6, size=64, padded=128,
@@ -67,7 +69,7 @@ def trained(work, *, rows=4, parts=1, poison=-1, optimisation=OPTIMISATION):
             share = float(micro.weight_M.sum() / total)
             scale = math.nan if step == poison else 1.0
             made.append(
-                loop.Piece(
+                Piece(
                     lambda micro=micro, scale=scale: loss(model, micro, vocabulary=64) * scale,
                     share,
                     {"positions": 1.0},
@@ -77,7 +79,14 @@ def trained(work, *, rows=4, parts=1, poison=-1, optimisation=OPTIMISATION):
         return made
 
     ledger = loop.train(
-        model, pieces, optimisation, work, seed=3, device=torch.device("cpu"), model=model
+        model,
+        pieces,
+        optimisation,
+        work,
+        seed=3,
+        checkpoint_seconds=work.machine.checkpoint_seconds,
+        device=torch.device("cpu"),
+        model=model,
     )
     return model, ledger
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from harness import plan as plans
-from harness import planned
-from harness.drive import drive
-from harness.step import Machine, Step, ordered
-from harness.store import Store
-from harness.why import why
+from harness.plan import plan as plans
+from harness.plan import text as planned
+from harness.plan.why import why
+from harness.run.driver import drive
+from harness.steps.step import Machine, Step, ordered
+from harness.store.store import Store
 from tests.harness.steps_for_tests import Add, Count
 
 
@@ -130,12 +130,18 @@ HEAVY = "torch ray transformers datasets"
 
 @pytest.mark.parametrize(
     "module",
-    ["harness.run", "harness.__main__", "harness.grid", "harness.plan", "harness.drive"],
+    [
+        "harness.run.command",
+        "harness.__main__",
+        "harness.grid.load",
+        "harness.plan.plan",
+        "harness.run.driver",
+    ],
 )
 def test_nothing_heavy_is_imported_to_plan_or_to_help(module: str):
     code = (
         f"import sys, {module}\n"
-        "from harness.names import Names\n"
+        "from harness.grid.names import Names\n"
         "Names.installed()\n"
         f"print([name for name in {HEAVY.split()} if name in sys.modules])"
     )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import grid as grids
-from harness.trials import expand
+from harness.grid import load as grids
+from harness.grid.expansion import expand
 from tasks import microworld
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from harness.checksums import read_json
-from harness.drive import drive
-from harness.step import Machine
-from harness.store import Store
+from harness.run.driver import drive
+from harness.steps.step import Machine
+from harness.store.checksums import read_json
+from harness.store.store import Store
 from tests.harness.driver import steps
 
 LENGTH = 24

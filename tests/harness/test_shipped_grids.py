@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from harness import grid as grids
-from harness import plan as plans
-from harness import planned
 from harness.errors import UserError
-from harness.step import Step
-from harness.store import Store
-from harness.trials import Expansion, expand
+from harness.grid import load as grids
+from harness.grid.expansion import Expansion, expand
+from harness.plan import plan as plans
+from harness.plan import text as planned
+from harness.steps.step import Step
+from harness.store.store import Store
 from tasks import microworld
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,7 +127,7 @@ def test_a_plan_whose_reader_has_gone_ends_without_a_traceback(tmp_path: Path):
 def test_a_plan_imports_neither_torch_nor_ray_and_makes_no_store(tmp_path: Path):
     code = (
         "import sys\n"
-        "from harness.run import main\n"
+        "from harness.run.command import main\n"
         "grid = 'ablations/paper/table6.yaml'\n"
         f"code = main([grid, '--plan', '--store', {str(tmp_path / 's')!r}])\n"
         "heavy = [n for n in ('torch', 'ray', 'transformers', 'datasets') if n in sys.modules]\n"

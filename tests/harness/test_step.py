@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import pytest
 
 from harness.errors import UserError
-from harness.identity import canonical, differences
-from harness.step import Machine, Step, described, ordered, slug
+from harness.steps.identity import canonical, differences
+from harness.steps.step import Machine, Step, described, ordered, slug
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness import locks
-from harness.checksums import fault
-from harness.drive import drive
 from harness.errors import StoreDamaged, UserError
-from harness.step import Machine, Step, ordered
-from harness.store import Store
+from harness.run.driver import drive
+from harness.steps.step import Machine, Step, ordered
+from harness.store import locks
+from harness.store.checksums import fault
+from harness.store.store import Store
 from tests.harness.steps_for_tests import Add, Count
 
 INLINE = Machine(executor="inline")
@@ -99,7 +99,7 @@ def test_a_damaged_result_goes_to_quarantine_and_is_made_again(store: Store, how
 
 
 def test_a_large_input_is_read_in_full_before_it_is_used(store: Store, monkeypatch):
-    monkeypatch.setattr("harness.drive.SMALL", 0)  # every file counts as large
+    monkeypatch.setattr("harness.run.driver.SMALL", 0)  # every file counts as large
     first, second = chain()
     run(store, first)
     flip(store.path(first) / "scores.json")

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from ablations.tables import TABLES
-from harness import grid as grids
-from harness import manifest
 from harness.errors import UserError
-from harness.overrides import scaled
-from harness.step import Step
-from harness.store import Store
-from harness.trials import Cell, Expansion, expand
-from harness.why import why
+from harness.grid import load as grids
+from harness.grid.expansion import Cell, Expansion, expand
+from harness.grid.overrides import scaled
+from harness.plan.why import why
+from harness.steps.step import Step
+from harness.store import manifest
+from harness.store.store import Store
 from tasks import microworld
 
 Made = Callable[..., Expansion]
@@ -230,7 +230,7 @@ def test_a_table_of_the_test_split_selects_on_dev(made: Made):
 
 def scored(store: Store, step: Step, value: float) -> None:
     """A finished score with one value, as `harness.steps.score` writes it."""
-    from harness.checksums import write_json
+    from harness.store.checksums import write_json
 
     folder = store.path(step)
     folder.mkdir(parents=True, exist_ok=True)
@@ -266,7 +266,7 @@ def test_what_was_selected_is_on_record_with_what_was_not(
 
 def written(grid: Any, expansion: Expansion, store: Store) -> dict[str, Any]:
     """The only cell of the manifest as it would be written now."""
-    from harness.checksums import read_json
+    from harness.store.checksums import read_json
 
     manifest.write(grid, expansion, store, *manifest.known(store, expansion.steps))
     found = read_json(store.root / "grids" / grid.name / "cells.json")

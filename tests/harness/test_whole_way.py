@@ -16,11 +16,13 @@ import pytest
 import torch
 
 from harness import __main__ as asked
-from harness import drive, finetuning, run
-from harness import grid as grids
-from harness.step import Machine, Step
-from harness.store import Store
-from harness.trials import expand
+from harness.grid import load as grids
+from harness.grid.expansion import expand
+from harness.run import command as run
+from harness.run import driver as drive
+from harness.steps import finetuning
+from harness.steps.step import Machine, Step
+from harness.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = """\

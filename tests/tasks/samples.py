@@ -118,9 +118,13 @@ OTHER_RECORDS: dict[str, dict[str, Any]] = {
         "answers": [{"text": "Assam", "answer_start": 13}],
     },
     "yahoo": {"id": "7", "text": "what is the best way to learn _UNK quickly ? i want to know !"},
-    "lambada": {"id": "7", "text": "Ann met Bob at the docks. \"I know the way\", said Bob"},
+    "lambada": {"id": "7", "text": 'Ann met Bob at the docks. "I know the way", said Bob'},
     "heldout": {"id": "7", "title": "The blue house", "text": "Ann Lee lives there.\nShe sings."},
-    "wikitext": {"id": "7", "title": "Tea", "text": "= Tea = \n \n Tea @-@ leaves , dried , float ."},
+    "wikitext": {
+        "id": "7",
+        "title": "Tea",
+        "text": "= Tea = \n \n Tea @-@ leaves , dried , float .",
+    },
 }
 
 

@@ -1,0 +1,114 @@
+"""Every system of the paper that can be pretrained, as a value.
+
+A variant is an architecture at the paper's scale plus an objective. An ablation row is `replace`
+of one field of its parent, so that what a row ablates can be read off its definition.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from glm.objectives.baselines import Causal, MaskedLM, PrefixLM, UniLM
+from glm.objectives.blank_infilling import BlankInfilling
+from glm.objectives.mixture import Mixture
+from glm.objectives.spans import Document, Poisson, Sentences
+
+Objective = BlankInfilling | Mixture | MaskedLM | Causal | PrefixLM | UniLM
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A pretrained system: its size in the paper, its objective, its vocabulary and its recipe."""
+
+    name: str
+    label: str
+    objective: Objective
+    layers: int = 24
+    hidden: int = 1024
+    heads: int = 16
+    recipe: str = "large"  # which column of the pretraining settings: base | large | roberta
+    vocabulary: str = "bert"  # bert | roberta: the family at the paper's scale
+    inner: bool = True  # has a table for the second position dimension
+    activation: str = "gelu_tanh"
+
+
+SHORT = BlankInfilling(spans=Poisson())
+DOCUMENT = BlankInfilling(spans=Document())
+SENTENCES = BlankInfilling(spans=Sentences())
+# "Short and long spans with equal chance" (GLM, section 2.2).
+WITH_DOCUMENTS = Mixture(((1, SHORT), (1, DOCUMENT)))
+WITH_SENTENCES = Mixture(((1, SHORT), (1, SENTENCES)))
+
+GLM_LARGE = Variant("glm-large", "GLM Large", SHORT)
+GLM_DOC = replace(GLM_LARGE, name="glm-doc", label="GLM Doc", objective=WITH_DOCUMENTS)
+BERT_LARGE = replace(
+    GLM_LARGE, name="bert-large", label="BERT Large", objective=MaskedLM(), inner=False
+)
+BASE = {"layers": 12, "hidden": 768, "heads": 12, "recipe": "base"}
+
+
+def _no_inner(objective: BlankInfilling) -> BlankInfilling:
+    return replace(objective, inner_positions=False)
+
+
+_ALL = (
+    replace(BERT_LARGE, name="bert-base", label="BERT Base", **BASE),
+    replace(GLM_LARGE, name="glm-base", label="GLM Base", **BASE),
+    BERT_LARGE,
+    # The authors' own BERT: the same Poisson spans as GLM, every chosen token replaced by [MASK].
+    replace(
+        BERT_LARGE,
+        name="bert-large/reproduced",
+        label="BERT Large (reproduced)",
+        objective=MaskedLM(spans=Poisson(), masked=1.0, random=0.0),
+    ),
+    replace(BERT_LARGE, name="unilm-large", label="UniLM Large", objective=UniLM()),
+    replace(BERT_LARGE, name="gpt-large", label="GPT Large", objective=Causal()),
+    GLM_LARGE,
+    GLM_DOC,
+    replace(GLM_LARGE, name="glm-sent", label="GLM Sent", objective=WITH_SENTENCES),
+    replace(GLM_DOC, name="glm-410m", label="GLM 410M", layers=30),
+    replace(GLM_DOC, name="glm-515m", label="GLM 515M", layers=30, hidden=1152, heads=18),
+    replace(
+        GLM_LARGE, name="glm-roberta", label="GLM RoBERTa", recipe="roberta", vocabulary="roberta"
+    ),
+    replace(
+        GLM_LARGE,
+        name="glm-large/no-shuffle",
+        label="GLM Large, no span shuffling",
+        objective=replace(SHORT, shuffle=False),
+    ),
+    # Sentinels have two readings: their ids in Part A only, or the original code's full flag.
+    replace(
+        GLM_LARGE,
+        name="glm-large/sentinels",
+        label="GLM Large, sentinel tokens",
+        objective=replace(SHORT, sentinels="full"),
+    ),
+    replace(
+        GLM_LARGE,
+        name="glm-large/sentinel-masks",
+        label="GLM Large, sentinel masks in Part A",
+        objective=replace(SHORT, sentinels="masks"),
+    ),
+    # "T5 is GLM without shuffling and with sentinels" (the caption of Table 6).
+    replace(
+        GLM_LARGE,
+        name="glm-large/t5-like",
+        label="GLM Large, no shuffling, sentinels",
+        objective=replace(SHORT, shuffle=False, sentinels="full"),
+    ),
+    replace(
+        GLM_LARGE,
+        name="glm-large/no-2d",
+        label="GLM Large, no second position",
+        objective=_no_inner(SHORT),
+    ),
+    replace(
+        GLM_DOC,
+        name="glm-doc/no-2d",
+        label="GLM Doc, no second position",
+        objective=Mixture(((1, _no_inner(SHORT)), (1, _no_inner(DOCUMENT)))),
+    ),
+)
+
+VARIANTS: Mapping[str, Variant] = {variant.name: variant for variant in _ALL}

@@ -1,0 +1,1 @@
+"""How a pretrained model is asked a task's questions."""

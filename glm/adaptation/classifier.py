@@ -1,0 +1,151 @@
+"""Classifier finetuning: [CLS] -> tanh of a linear layer -> dropout -> linear (BERT; GLM, Table 6).
+
+    [CLS] side a [SEP] side b [EOS]      all in Part A, read at [CLS]
+
+Works on any backbone. A causal model has seen nothing at [CLS], so it pools the last token
+(`pool="last"`) and its input is one branch. A question with several inputs (COPA's choices)
+has one logit per input and the softmax runs over inputs; otherwise it runs over classes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from glm.adaptation.encoding import BLANK, Layout, Source, pieces, source
+from glm.adaptation.sequences import Item, read_all, read_each, sequence
+from glm.data.tokenizer import Tokenizer
+from glm.models.transformer import DEVIATION, Shape, Transformer
+from tasks.errors import UserError
+from tasks.spec import Answer, Classify, Question
+
+
+class Head(nn.Module):
+    """hidden_NH -> logits_NC."""
+
+    def __init__(self, hidden: int, classes: int, dropout: float):
+        super().__init__()
+        self.pool = nn.Linear(hidden, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(hidden, classes)
+
+    def forward(self, hidden_NH: torch.Tensor) -> torch.Tensor:
+        return self.out(self.dropout(torch.tanh(self.pool(hidden_NH))))
+
+
+@dataclass(frozen=True)
+class ClassifierStyle:
+    """`pool`: "cls" or "last"; `dropout` acts before the last layer (0.1 in the original)."""
+
+    layout: Layout = BLANK
+    pool: str = "cls"
+    dropout: float = 0.1
+
+    def __post_init__(self):
+        if self.pool not in ("cls", "last"):
+            raise UserError(f"classifier pool is {self.pool!r}; it must be cls or last")
+
+    def head(self, shape: Shape, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
+        """Fresh layers, N(0, 0.02) from `seed`, biases 0; as many outputs as there are classes."""
+        classes = {q.classes for q in questions if isinstance(q, Classify)}
+        if len(classes) != 1:
+            raise UserError(f"one classifier cannot have {sorted(classes)} classes at once")
+        head = Head(shape.hidden, classes.pop(), self.dropout)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in head.parameters():
+                if parameter.ndim == 1:
+                    parameter.zero_()
+                else:
+                    parameter.normal_(0.0, DEVIATION, generator=generator)
+        return head
+
+    def encode(
+        self, questions: Iterable[Classify], tokenizer: Tokenizer, max_length: int
+    ) -> list[Item]:
+        """One sequence of at most `max_length` positions per input."""
+        questions = list(questions)
+        texts = iter(pieces((text for q in questions for text in q.inputs), tokenizer))
+        items = []
+        for question in questions:
+            given = [
+                source(next(texts), tokenizer.special, max_length, question.id, separator=True)
+                for _ in question.inputs
+            ]
+            sequences = tuple(self._sequence(g) for g in given)
+            items.append(Item(question, sequences, cut=sum(g.cut for g in given)))
+        return items
+
+    def _sequence(self, given: Source):
+        length = len(given.tokens)
+        read = 0 if self.pool == "cls" else length - 1
+        zeros, branch = [0] * length, [self.layout.source_branch] * length
+        return sequence(given.tokens, range(length), zeros, branch, [read])
+
+    def loss(
+        self,
+        model: Transformer,
+        head: nn.Module | None,
+        items: Sequence[Item],
+        tokenizer: Tokenizer,
+        rng: np.random.Generator | None = None,
+    ) -> torch.Tensor:
+        """Mean cross-entropy of the right class (or input), in nats."""
+        logits_NC = self._logits(model, head, items, tokenizer.special.pad)
+        gold_N = torch.tensor([_gold(item.question) for item in items], device=logits_NC.device)
+        return nn.functional.cross_entropy(logits_NC, gold_N)
+
+    def answer(
+        self,
+        model: Transformer,
+        head: nn.Module | None,
+        items: Sequence[Item],
+        tokenizer: Tokenizer,
+        batch_positions: int = 8192,
+    ) -> list[Answer]:
+        """Logits of all classes (or inputs) and the best one, the first of equals."""
+        training = head is not None and head.training
+        if head is not None:
+            head.eval()
+
+        def reduce(group: Sequence[Item]) -> list[Answer]:
+            rows = self._logits(model, head, group, tokenizer.special.pad).tolist()
+            return [_answer(item.question, row) for item, row in zip(group, rows)]
+
+        answers = read_each(model, items, batch_positions, reduce)
+        if head is not None:
+            head.train(training)
+        return answers
+
+    def _logits(self, model, head, items: Sequence[Item], pad: int) -> torch.Tensor:
+        """logits_NC of each item, -inf where it has fewer inputs than another."""
+        if head is None:
+            raise UserError("the classifier style needs its head: make one with style.head(...)")
+        logits_IC = head(read_all(model, items, pad))
+        logits_IC = logits_IC if logits_IC.dtype == torch.float64 else logits_IC.float()
+        counts = [len(item.sequences) for item in items]
+        if max(counts) == 1 and logits_IC.shape[1] > 1:
+            return logits_IC
+        rows = torch.split(logits_IC[:, 0], counts)
+        return nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=-torch.inf)
+
+
+def _gold(question: Question) -> int:
+    if not isinstance(question, Classify) or len(question.gold) != 1:
+        raise UserError(f"question {question.id} needs exactly one right class in training")
+    return question.gold[0]
+
+
+def _answer(question: Classify, row: list[float]) -> Answer:
+    scores = row[: max(question.classes, len(question.inputs))]
+    return Answer(
+        id=question.id,
+        group=question.group,
+        candidates=question.labels,
+        scores=tuple(scores),
+        choice=max(range(len(scores)), key=lambda c: (scores[c], -c)),
+        gold=question.gold,
+        references=question.references,
+    )

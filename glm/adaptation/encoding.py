@@ -1,0 +1,183 @@
+"""From a question's text to token ids: `[CLS] parts of side a, parts of side b, [EOS]`.
+
+Parts are tokenised one by one and concatenated. A question that is too long is shortened token by
+token, always in its last shortenable part of the side ("a" or "b") that has more shortenable
+tokens (side b when equal), as GLM and PET do. Where that is not enough the longest other part is
+shortened, so that a blank is never lost; GLM's code cuts the row's end instead.
+
+`Layout` says how a model with this pretraining wants a source and what fills its blanks:
+
+    blank    GLM: the source is Part A; an answer starts at the blank's position
+    prefix   UniLM, prefix LM: the same, but positions simply go on, without inner ones
+    causal   GPT: as prefix, but nothing is seen ahead, the source included
+
+               blank                prefix               causal
+    position   0 1 2 3 4 | 2 2 2    0 1 2 3 4 | 5 6 7    0 1 2 3 4 | 5 6 7
+    inner      0 0 0 0 0 | 1 2 3    0 0 0 0 0 | 0 0 0    0 0 0 0 0 | 0 0 0
+    branch     0 0 0 0 0 | 1 1 1    0 0 0 0 0 | 1 1 1    1 1 1 1 1 | 1 1 1
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from glm.data.special import Special
+from glm.data.tokenizer import Tokenizer
+from tasks.errors import UserError
+from tasks.spec import Blank, Part, Text
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How sources and answers are written for a variant of the model.
+
+    `inner=False`: the second position is 1 on all of Part B (Figure 4's ablation). `sentinels`:
+    blank k is marked by sentinel k, not by one shared [MASK]. `far`: the position of all of
+    Part B when it is not the blank's (the original's sentinel flag: one past the last position).
+    """
+
+    kind: str = "blank"  # blank | prefix | causal
+    inner: bool = True
+    sentinels: bool = False
+    far: int | None = None
+
+    def __post_init__(self):
+        if self.kind not in ("blank", "prefix", "causal"):
+            raise UserError(f"layout kind is {self.kind!r}; it must be blank, prefix or causal")
+
+    def mask(self, special: Special, blank: int) -> int:
+        """The token that stands for blank number `blank` in the source."""
+        return special.sentinel_masks[blank] if self.sentinels else special.mask
+
+    def start(self, special: Special, blank: int) -> int:
+        """The token that opens the answer to blank number `blank`."""
+        return special.start if self.far is None else special.sentinel_starts[blank]
+
+    def answer(self, source: "Source", blank: int, length: int, used: int = 0):
+        """(positions, inner positions) of `length` tokens of Part B that fill `blank`; `used`
+        tokens of Part B come before them (they matter where positions simply go on)."""
+        if self.kind != "blank":
+            start = len(source.tokens) + used
+            return list(range(start, start + length)), [0] * length
+        at = source.blanks[blank] if self.far is None else self.far
+        return [at] * length, list(range(1, length + 1)) if self.inner else [1] * length
+
+    @property
+    def source_branch(self) -> int:
+        return 1 if self.kind == "causal" else 0
+
+
+BLANK, PREFIX, CAUSAL = Layout(), Layout("prefix"), Layout("causal")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The ids of a source, the index of each of its blanks, and how many tokens were cut off."""
+
+    tokens: tuple[int, ...]
+    blanks: tuple[int, ...]
+    cut: int = 0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A tokenised part; `ids` is None for a blank."""
+
+    ids: list[int] | None
+    cut: str
+    side: str
+
+
+def pieces(texts: Iterable[Text], tokenizer: Tokenizer) -> list[list[Piece]]:
+    """Tokenise the parts of many texts in one call."""
+    texts = list(texts)
+    strings = [part.text for text in texts for part in text if isinstance(part, Part)]
+    encoded = iter(tokenizer.encode_batch(strings) if strings else [])
+    return [
+        [
+            Piece(None, "", part.side)
+            if isinstance(part, Blank)
+            else Piece(list(next(encoded)), part.cut, part.side)
+            for part in text
+        ]
+        for text in texts
+    ]
+
+
+def answers(texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
+    """Tokenise what fills blanks: a word that follows a space, which matters to BPE."""
+    strings = [" " + text.strip() for text in texts]
+    return [list(ids) for ids in tokenizer.encode_batch(strings)] if strings else []
+
+
+def source(
+    parts: Sequence[Piece],
+    special: Special,
+    room: int,
+    name: str,
+    *,
+    layout: Layout = BLANK,
+    separator: bool = False,
+    ends: bool = True,
+    masks: int = 1,
+) -> Source:
+    """Concatenate a question's pieces into at most `room` ids.
+
+    `separator` puts [SEP] between the sides (classifier); `ends` adds [CLS] and the end token;
+    `masks` is how many [MASK]s stand for one blank (bert-cloze: the candidate's length). Raises
+    `UserError`, with the question's `name`, where not even the blanks have room.
+    """
+    separator = separator and any(p.side == "b" for p in parts)
+    marks = 2 * ends + separator
+    length = sum(masks if p.ids is None else len(p.ids) for p in parts)
+    excess = max(0, length + marks - room)
+    kept = shorten([0 if p.ids is None else len(p.ids) for p in parts], parts, excess)
+    if kept is None:
+        raise UserError(
+            f"question {name} does not fit: {room} positions are left for its text, and its blanks"
+            f" and special tokens need more; raise the model's positions or shorten its answers"
+        )
+    tokens = [special.cls] if ends else []
+    blanks: list[int] = []
+    ordered = (
+        sorted(range(len(parts)), key=lambda i: parts[i].side) if separator else range(len(parts))
+    )
+    separated = not separator
+    for i in ordered:
+        ids, cut, side = parts[i].ids, parts[i].cut, parts[i].side
+        if side == "b" and not separated:
+            tokens.append(special.sep)
+            separated = True
+        if ids is None:
+            mask = layout.mask(special, len(blanks))
+            blanks.append(len(tokens))
+            tokens += [mask] * masks
+        else:
+            tokens += ids[len(ids) - kept[i] :] if cut == "start" else ids[: kept[i]]
+    if ends:
+        tokens.append(special.eos)
+    return Source(tuple(tokens), tuple(blanks), excess)
+
+
+def shorten(lengths: list[int], parts: Sequence[Piece], excess: int) -> list[int] | None:
+    """Lengths of the parts after `excess` tokens have gone; None where that cannot be."""
+    kept = list(lengths)
+    free = {
+        side: [i for i, p in enumerate(parts) if p.cut and p.side == side and kept[i]]
+        for side in ("a", "b")
+    }
+    count = {side: sum(kept[i] for i in free[side]) for side in free}
+    while excess and (count["a"] or count["b"]):
+        side = "a" if count["a"] > count["b"] else "b"
+        last = free[side][-1]
+        kept[last] -= 1
+        count[side] -= 1
+        excess -= 1
+        if not kept[last]:
+            free[side].pop()
+    while excess:
+        longest = max(range(len(kept)), key=lambda i: (kept[i], i), default=-1)
+        if longest < 0 or not kept[longest]:
+            return None
+        kept[longest] -= 1
+        excess -= 1
+    return kept

@@ -1,0 +1,77 @@
+"""Finetuning styles: how a task's questions become a model's inputs, losses and answers.
+
+A style is a frozen dataclass with four methods. The training loop knows no more than this:
+
+    head(shape, questions, seed) -> nn.Module | None
+        parameters of the style's own, next to the model's
+    encode(questions, tokenizer, max_length) -> list[Item]
+        one item per question, in order; `item.length` counts the positions the model will
+        process, `item.weight` is the item's share of a batch's loss, `item.cut` the tokens for
+        which there was no room
+    loss(model, head, items, tokenizer, rng) -> scalar tensor
+        the mean over items, weighted by `item.weight`: micro-batches of a batch are combined with
+        the sums of their weights. `rng` is for styles that draw (infilling); others ignore it
+    answer(model, head, items, tokenizer, batch_positions) -> list[Answer]
+        in the order of the items, in evaluation mode and without gradients; the same for every
+        batch size, up to rounding
+
+Precision is the caller's: hold one autocast context over a whole training or evaluation.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from glm.adaptation.classifier import ClassifierStyle
+from glm.adaptation.cloze import ClozeStyle
+from glm.adaptation.infilling import InfillStyle
+from glm.adaptation.likelihood import LanguageStyle
+from glm.adaptation.masked_cloze import BertClozeStyle
+from glm.adaptation.masked_infilling import BertInfillStyle
+from glm.adaptation.seq2seq import Seq2SeqStyle
+from glm.adaptation.sequences import Item
+from glm.data.tokenizer import Tokenizer
+from glm.models.transformer import Shape, Transformer
+from tasks.spec import Answer
+
+
+class Style(Protocol):
+    """What the module's docstring says, for type checkers."""
+
+    def head(self, shape: Shape, questions: Sequence[Any], seed: int = 0) -> nn.Module | None: ...
+
+    def encode(
+        self, questions: Sequence[Any], tokenizer: Tokenizer, max_length: int
+    ) -> list[Item]: ...
+
+    def loss(
+        self,
+        model: Transformer,
+        head: nn.Module | None,
+        items: Sequence[Item],
+        tokenizer: Tokenizer,
+        rng: np.random.Generator | None = None,
+    ) -> torch.Tensor: ...
+
+    def answer(
+        self,
+        model: Transformer,
+        head: nn.Module | None,
+        items: Sequence[Item],
+        tokenizer: Tokenizer,
+        batch_positions: int = 8192,
+    ) -> list[Answer]: ...
+
+
+STYLES: Mapping[str, Style] = {
+    "cloze": ClozeStyle(),
+    "classifier": ClassifierStyle(),
+    "bert-cloze": BertClozeStyle(),
+    "seq2seq": Seq2SeqStyle(),
+    "infill": InfillStyle(),
+    "bert-infill": BertInfillStyle(),
+    "lm": LanguageStyle(),
+}

@@ -1,0 +1,1 @@
+"""Text as token ids, and batches of them."""

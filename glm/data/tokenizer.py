@@ -1,0 +1,249 @@
+"""Text to token ids and back, over the `tokenizers` library, with the original's special ids.
+
+Three families, as in the original (its golden values are in tests/golden/17_tokenization.json):
+
+    family   vocabulary            pad = eos  [CLS]  [MASK]  [START], [END]  task masks
+    bert     WordPiece, lower-cased     0 *     101     103  30522, 30523    30524, 30525
+    roberta  BPE, 50,265 pieces         2         0   50264  50265, 50266    -
+    gpt2     BPE, 50,257 pieces     50256     50259   50260  50257, 50258    50263, 50264
+
+(* of bert-base-uncased; a trained WordPiece has its own.) `[MASK]` written in a text is the mask
+token, in every family; in the byte-level ones it swallows the white space on its left.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import tokenizers
+from tokenizers import AddedToken, decoders, models, pre_tokenizers
+
+from glm.data import wordpiece
+from glm.data.special import Special
+from tasks.errors import UserError
+
+MULTIPLE = 128  # rows of the token table
+START, END = "<|startofpiece|>", "<|endofpiece|>"
+TASK_MASKS = ("[gMASK]", "[sMASK]")
+WORDPIECE = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PUNCTUATION = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-"})
+SENTENCE_END = frozenset(".?!。？！")
+CLOSING = "\"')]”’"
+
+# Where `hub` finds a vocabulary: the repository and the family of its files.
+HUB = {
+    "bert-base-uncased": ("google-bert/bert-base-uncased", "bert"),
+    "bert-large-uncased": ("google-bert/bert-large-uncased", "bert"),
+    "roberta-base": ("FacebookAI/roberta-base", "roberta"),
+    "roberta-large": ("FacebookAI/roberta-large", "roberta"),
+    "gpt2": ("openai-community/gpt2", "gpt2"),
+}
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A vocabulary: `special` ids, text in, ids out. `digest` is its identity (16 hex digits)."""
+
+    special: Special
+    digest: str
+    model: tokenizers.Tokenizer = field(repr=False, compare=False)
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of `text`, nothing added."""
+        return self.model.encode(text, add_special_tokens=False).ids
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text; the fast way for many."""
+        encoded = self.model.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [one.ids for one in encoded]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of `ids`, special tokens written out; padding rows of the table are nothing."""
+        return self.model.decode(list(ids), skip_special_tokens=False)
+
+    def save(self, folder: str | Path) -> None:
+        """Write `tokenizer.json` and `special.json` for `load`."""
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "tokenizer.json").write_text(self.model.to_str(pretty=True), encoding="utf-8")
+        (path / "special.json").write_text(json.dumps(asdict(self.special), indent=1) + "\n")
+
+
+def standardise(text: str) -> str:
+    """`text` with curly quotes and en dashes made plain, as the original does to English text."""
+    return text.translate(PUNCTUATION)
+
+
+def load(path: str | Path) -> Tokenizer:
+    """A tokenizer from what `save` wrote, from a `vocab.txt`, or a folder with vocabulary files."""
+    path = Path(path)
+    if (path / "tokenizer.json").is_file() and (path / "special.json").is_file():
+        model = tokenizers.Tokenizer.from_file(str(path / "tokenizer.json"))
+        stored = json.loads((path / "special.json").read_text())
+        lists = {name: tuple(ids) for name, ids in stored.items() if isinstance(ids, list)}
+        return _finished(model, Special(**{**stored, **lists}))
+    if path.is_file() and path.suffix == ".txt":
+        return bert(path)
+    if (path / "vocab.txt").is_file():
+        return bert(path / "vocab.txt")
+    if (path / "vocab.json").is_file() and (path / "merges.txt").is_file():
+        kind = "roberta" if "<mask>" in _read_json(path / "vocab.json") else "gpt2"
+        return bpe(kind, path / "vocab.json", path / "merges.txt")
+    raise UserError(
+        f"{path}: no tokenizer here. Give a folder with tokenizer.json and special.json (as "
+        "`save` writes), with vocab.txt (BERT), or with vocab.json and merges.txt (RoBERTa, GPT-2)."
+    )
+
+
+def bert(vocab: str | Path, *, task_masks: bool = False) -> Tokenizer:
+    """BERT's lower-cased WordPiece from its `vocab.txt`; `task_masks` adds [gMASK] and [sMASK].
+
+    For sentinels see `glm.data.special.with_sentinels`.
+    """
+    return _wordpiece(_read(vocab).splitlines(), str(vocab), task_masks=task_masks)
+
+
+def train_wordpiece(texts: Iterable[str], size: int, *, task_masks: bool = False) -> Tokenizer:
+    """A lower-cased WordPiece of at most `size` ids, all special ones counted, from `texts`.
+
+    The same texts give the same bytes. They are read twice (a one-shot iterator is kept in memory
+    for that). A pair of pieces is merged only if it occurs twice; the 1,000 most frequent
+    characters are in the vocabulary, alone and as a continuation.
+    """
+    added = 2 + 2 * task_masks
+    lines = wordpiece.train(texts, size - added, WORDPIECE)
+    if len(lines) + added > size:
+        raise UserError(
+            f"a WordPiece of {size} ids cannot hold the characters of these texts and the special "
+            f"ids: ask for at least {len(lines) + added} ids"
+        )
+    return _wordpiece(lines, "the trained vocabulary", task_masks=task_masks)
+
+
+def bpe(kind: str, vocab: str | Path, merges: str | Path, *, task_masks: bool = False) -> Tokenizer:
+    """RoBERTa's or GPT-2's byte-level BPE (`kind` "roberta" or "gpt2") from its two files.
+
+    RoBERTa has its own `<s>`, `</s>`, `<unk>` and `<mask>`; GPT-2's ids for [CLS], [MASK], [SEP]
+    and [UNK] come after its vocabulary. Only GPT-2's has task masks.
+    """
+    if kind not in ("roberta", "gpt2"):
+        raise UserError(f"BPE vocabulary {kind!r}: choose roberta or gpt2")
+    if kind == "roberta" and task_masks:
+        raise UserError("RoBERTa's vocabulary has no task masks: leave task_masks out")
+    pieces = _read_json(vocab)
+    lines = [line.split() for line in _read(merges).splitlines() if not line.startswith("#ver")]
+    if kind == "roberta":
+        pieces = {"[MASK]" if piece == "<mask>" else piece: i for piece, i in pieces.items()}
+        names = {"eos": "</s>", "cls": "<s>", "sep": "</s>", "mask": "[MASK]", "unk": "<unk>"}
+        added = [START, END]
+    else:
+        names = {"eos": "<|endoftext|>", "cls": "[CLS]", "mask": "[MASK]", "sep": "[SEP]"}
+        names["unk"] = "[UNK]"
+        added = [START, END, "[CLS]", "[MASK]", "[SEP]", "[UNK]", *TASK_MASKS[: 2 * task_masks]]
+    model = tokenizers.Tokenizer(
+        models.BPE(vocab=pieces, merges=[(line[0], line[1]) for line in lines if line])
+    )
+    model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    model.decoder = decoders.ByteLevel()
+    _require(model, [name for name in names.values() if name not in added], str(vocab))
+    # In the order of the original's ids; those in the vocabulary already keep theirs.
+    swallow = ("[MASK]", *TASK_MASKS)
+    names_added = [*added, *([] if "[MASK]" in added else ["[MASK]"])]
+    model.add_special_tokens(
+        [AddedToken(t, lstrip=t in swallow, normalized=False, special=True) for t in names_added]
+    )
+    return _finished(model, _special(model, names, task_masks=task_masks))
+
+
+def hub(name: str) -> Tokenizer:
+    """One of `HUB`'s vocabularies, from the Hugging Face hub or its local cache."""
+    if name not in HUB:
+        raise UserError(f"no vocabulary {name!r}: choose from {', '.join(HUB)}, or give files")
+    repository, kind = HUB[name]
+    files = ("vocab.txt",) if kind == "bert" else ("vocab.json", "merges.txt")
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        paths = [hf_hub_download(repository, file) for file in files]
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise UserError(
+            f"cannot reach the Hugging Face hub for {repository} ({type(error).__name__}). Put "
+            f"{' and '.join(files)} of https://huggingface.co/{repository} into a folder and give "
+            "its path instead."
+        ) from None
+    return bert(paths[0]) if kind == "bert" else bpe(kind, *paths)
+
+
+def _wordpiece(lines: list[str], place: str, *, task_masks: bool) -> Tokenizer:
+    model = wordpiece.model({piece: i for i, piece in enumerate(lines)})
+    _require(model, WORDPIECE, place)
+    names = [*WORDPIECE, START, END, *TASK_MASKS[: 2 * task_masks]]
+    model.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in names])
+    named = {"eos": "[PAD]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]", "unk": "[UNK]"}
+    return _finished(model, _special(model, named, task_masks=task_masks))
+
+
+def _special(model: tokenizers.Tokenizer, names: dict[str, str], *, task_masks: bool) -> Special:
+    """The ids; padding is the end of a document in every family."""
+    ids = {name: _id(model, token) for name, token in names.items()}
+    size = model.get_vocab_size()
+    gmask, smask = (_id(model, mask) if task_masks else None for mask in TASK_MASKS)
+    return Special(
+        pad=ids["eos"],
+        eos=ids["eos"],
+        cls=ids["cls"],
+        sep=ids["sep"],
+        mask=ids["mask"],
+        unk=ids["unk"],
+        start=_id(model, START),
+        end=_id(model, END),
+        gmask=gmask,
+        smask=smask,
+        size=size,
+        padded=-(-size // MULTIPLE) * MULTIPLE,
+        sentence_end=tuple(sorted(_sentence_ends(model))),
+    )
+
+
+def _sentence_ends(model: tokenizers.Tokenizer) -> Iterator[int]:
+    """Ids of pieces that are full stops, question or exclamation marks, closing quotes allowed."""
+    for piece, i in model.get_vocab().items():
+        marks = piece.removeprefix("##").removeprefix("Ġ").rstrip(CLOSING)
+        if marks and SENTENCE_END.issuperset(marks):
+            yield i
+
+
+def _id(model: tokenizers.Tokenizer, token: str) -> int:
+    found = model.token_to_id(token)
+    assert found is not None, token
+    return found
+
+
+def _require(model: tokenizers.Tokenizer, names: Iterable[str], place: str) -> None:
+    absent = [name for name in names if model.token_to_id(name) is None]
+    if absent:
+        raise UserError(f"{place}: this vocabulary lacks {', '.join(absent)}")
+
+
+def _finished(model: tokenizers.Tokenizer, special: Special) -> Tokenizer:
+    content = json.dumps([json.loads(model.to_str()), asdict(special)], sort_keys=True)
+    return Tokenizer(special, hashlib.sha256(content.encode()).hexdigest()[:16], model)
+
+
+def _read(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot read this vocabulary ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: a vocabulary is UTF-8 text; this file is not") from None
+
+
+def _read_json(path: str | Path) -> dict[str, int]:
+    try:
+        return json.loads(_read(path))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not a JSON vocabulary ({error})") from None

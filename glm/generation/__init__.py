@@ -1,0 +1,1 @@
+"""Writing: beam search over cached keys and values."""

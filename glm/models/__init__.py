@@ -1,0 +1,1 @@
+"""The Transformer, its attention and its costs."""

@@ -1,0 +1,247 @@
+"""The one Transformer: a GPT-2-style pre-LN body that never knows which objective it serves.
+
+Embeddings are the sum of the token's and of its two positions' (GLM, section 2.3); the output
+layer is the token table again, without a bias. What differs between BERT, GPT, UniLM and GLM is in
+the batch: its documents and branches decide attention (see glm/attention.py) and `index_M` says
+where there are targets, the only places where logits are computed.
+
+Shape suffixes: B rows, T positions, H hidden, N heads, D head size, M targets, V rows of the
+token table (the vocabulary, padded).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from glm.models.attention import BACKENDS, choose
+from glm.models.cross_entropy import cross_entropy
+from glm.models.flops import parameter_count
+
+EPSILON = 1e-5  # of every layer norm
+DEVIATION = 0.02  # of the initial weights
+ACTIVATIONS = {"gelu_tanh": "tanh", "gelu": "none"}  # our name -> torch's `approximate`
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Everything that decides the parameters and the function they compute.
+
+    `vocabulary` counts the rows of the token table, padded to a multiple of 128. `positions` is the
+    largest length; with `inner` positions both position tables have one row more than that, which
+    is where sentinels put the first coordinate of Part B. The tanh GELU is the original's; the erf
+    form is four times faster on a CPU in bf16.
+    """
+
+    layers: int
+    hidden: int
+    heads: int
+    vocabulary: int
+    positions: int = 512
+    inner: bool = True
+    activation: str = "gelu_tanh"
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+
+    def __post_init__(self):
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden {self.hidden} is not a multiple of heads {self.heads}")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation {self.activation!r}: choose from {list(ACTIVATIONS)}")
+
+    @property
+    def rows(self) -> int:
+        """Rows of each position table."""
+        return self.positions + 1 if self.inner else self.positions
+
+    def parameters(self) -> int:
+        """The number of parameters, from the shape alone."""
+        sizes = (self.layers, self.hidden, self.vocabulary, self.positions)
+        return parameter_count(*sizes, self.inner)
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """The torch twin of `glm.data.example.Batch`, on the model's device."""
+
+    tokens_BT: Tensor
+    position_BT: Tensor
+    inner_BT: Tensor
+    document_BT: Tensor
+    branch_BT: Tensor
+    index_M: Tensor
+    target_M: Tensor
+    weight_M: Tensor
+
+
+def tensors(batch: Any, device: torch.device | str = "cpu") -> Tensors:
+    """`batch` (a `glm.data.example.Batch`, or anything with its arrays) as tensors on `device`.
+
+    On CUDA the copies go through pinned memory and do not wait for one another.
+    """
+    cuda = torch.device(device).type == "cuda"
+
+    def move(array) -> Tensor:
+        tensor = torch.as_tensor(array)
+        return tensor.pin_memory().to(device, non_blocking=True) if cuda else tensor.to(device)
+
+    return Tensors(**{field.name: move(getattr(batch, field.name)) for field in fields(Tensors)})
+
+
+class Block(nn.Module):
+    """One pre-LN layer: x + attention(LN(x)), then x + MLP(LN(x)).
+
+    The layer comes apart at the attention, so that decoding can attend over cached keys and values:
+    `finish(x, attend(*qkv(x)))` is the whole of it.
+    """
+
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.heads = shape.heads
+        self.dropout = shape.dropout
+        self.approximate = ACTIVATIONS[shape.activation]
+        self.attention_norm = nn.LayerNorm(shape.hidden, EPSILON)
+        self.fused = nn.Linear(shape.hidden, 3 * shape.hidden)  # rows: all Q, all K, all V
+        self.merge = nn.Linear(shape.hidden, shape.hidden)
+        self.mlp_norm = nn.LayerNorm(shape.hidden, EPSILON)
+        self.up = nn.Linear(shape.hidden, 4 * shape.hidden)
+        self.down = nn.Linear(4 * shape.hidden, shape.hidden)
+
+    def qkv(self, x_BTH: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of each position, (B, N, T, D) each."""
+        B, T, H = x_BTH.shape
+        fused = self.fused(self.attention_norm(x_BTH))
+        q, k, v = fused.view(B, T, 3, self.heads, H // self.heads).permute(2, 0, 3, 1, 4)
+        return q, k, v
+
+    def finish(self, x_BTH: Tensor, attended_BNTD: Tensor) -> Tensor:
+        """The rest of the layer, given what each head of each position attended to."""
+        merged_BTH = self.merge(attended_BNTD.transpose(1, 2).flatten(2))
+        x_BTH = x_BTH + F.dropout(merged_BTH, self.dropout, self.training)
+        inside = F.gelu(self.up(self.mlp_norm(x_BTH)), approximate=self.approximate)
+        return x_BTH + F.dropout(self.down(inside), self.dropout, self.training)
+
+
+class Transformer(nn.Module):
+    """Embeddings, blocks, a final layer norm, and the tied output layer."""
+
+    def __init__(self, shape: Shape):
+        """Parameters hold what torch puts there: see `build` and `initialise`."""
+        super().__init__()
+        self.shape = shape
+        self.word = nn.Embedding(shape.vocabulary, shape.hidden)
+        self.position = nn.Embedding(shape.rows, shape.hidden)
+        self.inner = nn.Embedding(shape.rows, shape.hidden) if shape.inner else None
+        blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        self.blocks = cast(Sequence[Block], blocks)
+        self.norm = nn.LayerNorm(shape.hidden, EPSILON)
+
+    def embed(self, tokens_BT: Tensor, position_BT: Tensor, inner_BT: Tensor) -> Tensor:
+        """The input of the first block, (B, T, H)."""
+        x_BTH = self.word(tokens_BT) + self.position(position_BT)
+        if self.inner is not None:
+            x_BTH = x_BTH + self.inner(inner_BT)
+        return F.dropout(x_BTH, self.shape.dropout, self.training)
+
+    def forward(self, batch: Tensors, backend: str = "") -> Tensor:
+        """What the output layer reads, hidden_BTH, after the final layer norm.
+
+        `backend` names a row of `glm.models.attention.BACKENDS`; empty takes the one that measures
+        fastest. Attention dropout works only in training mode, as every dropout.
+        """
+        x_BTH = self.embed(batch.tokens_BT, batch.position_BT, batch.inner_BT)
+        dropout = self.shape.attention_dropout if self.training else 0.0
+        dtype = self.precision(x_BTH)
+        name = backend or choose(
+            x_BTH.device.type, dtype, torch.is_grad_enabled(), x_BTH.shape[1], dropout
+        )
+        mask = BACKENDS[name].prepare(batch.document_BT, batch.branch_BT, dtype)
+        for block in self.blocks:
+            q, k, v = block.qkv(x_BTH)
+            x_BTH = block.finish(x_BTH, BACKENDS[name].attend(q, k, v, mask, dropout))
+        return self.norm(x_BTH)
+
+    def precision(self, x_BTH: Tensor) -> torch.dtype:
+        """The type of matrix products with activations like these: autocast's, or their own."""
+        device = x_BTH.device.type
+        return (
+            torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_BTH.dtype
+        )
+
+    def logits(self, hidden_MH: Tensor) -> Tensor:
+        """Scores of all V rows of the token table, padding rows included, for any leading shape."""
+        return F.linear(hidden_MH, self.word.weight)
+
+
+def loss(
+    model: Transformer,
+    batch: Tensors,
+    *,
+    vocabulary: int,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Mean cross-entropy of the targets in nats, weighted by `weight_M`: a scalar in fp32.
+
+    Logits exist at `index_M` only, and not all at once. The `vocabulary` real entries compete;
+    padding rows of the token table do not, and smoothing spreads its mass over real entries (the
+    original spreads it over padding rows as well: pass `model.shape.vocabulary` for that). Without
+    any weight it is zero.
+    """
+    hidden_MH = model(batch).flatten(0, 1)[batch.index_M]
+    total = cross_entropy(
+        hidden_MH,
+        model.word.weight,
+        batch.target_M,
+        batch.weight_M,
+        vocabulary=vocabulary,
+        label_smoothing=label_smoothing,
+    )
+    return total / batch.weight_M.sum().clamp(min=torch.finfo(torch.float32).tiny)
+
+
+def initialise(model: Transformer, seed: int) -> Transformer:
+    """Set every weight of `model`, in place, from `seed`: the same bits on every device.
+
+    Weights and tables are N(0, 0.02), the two projections back into the residual stream
+    N(0, 0.02 / sqrt(2 * layers)), biases 0, layer norms 1 and 0.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    scaled = DEVIATION / math.sqrt(2 * model.shape.layers)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+            elif parameter.ndim == 1:
+                parameter.fill_(1.0)
+            else:
+                residual = name.endswith(("merge.weight", "down.weight"))
+                drawn = torch.empty(parameter.shape, dtype=torch.float32)
+                drawn.normal_(0.0, scaled if residual else DEVIATION, generator=generator)
+                parameter.copy_(drawn)
+    return model
+
+
+def build(shape: Shape, seed: int, device: torch.device | str = "cpu") -> Transformer:
+    """A new model on `device`, initialised from `seed`, in fp32."""
+    with torch.device("meta"):
+        model = Transformer(shape)
+    return initialise(model.to_empty(device=device), seed)
+
+
+def lengthen(model: Transformer, positions: int, seed: int) -> Transformer:
+    """`model` for longer inputs: its position tables are kept and continued with fresh rows.
+
+    The original does the same when a finetuning task is longer than pretraining was.
+    """
+    longer = build(replace(model.shape, positions=positions), seed, model.word.weight.device)
+    state = longer.state_dict()
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            if value.shape[0] > state[name].shape[0]:
+                raise ValueError(f"{name} has {value.shape[0]} rows, more than {positions} allow")
+            state[name][: value.shape[0]].copy_(value)
+    return longer

@@ -1,0 +1,1 @@
+"""What a model learns from text: rows of tokens to batches."""

@@ -1,0 +1,220 @@
+"""Which spans of a text become blanks: short ones, one long one, or whole sentences.
+
+Each kind is a frozen dataclass whose call takes the documents of a batch and the keys of their
+randomness, and gives spans. Source: GLM, sections 2.1 and 2.2.
+
+Shapes: U documents, S spans, K span lengths drawn for a document (more than are used).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from glm.data.special import Special
+from glm.objectives.documents import Documents, ragged
+from glm.objectives.draws import Draws
+
+# The purposes for which a document's key is used; see `Draws`.
+_LENGTHS, _SWAP, _OFFSETS, _SIZE, _FORM, _START, _SENTENCES = range(7)
+
+
+@dataclass(frozen=True, eq=False)
+class Spans:
+    """Spans in text order: `unit_S` is the document, `begin_S` an index into the flattened text.
+
+    An `open_S` span runs to the end of its document and is written without an end token.
+    """
+
+    unit_S: np.ndarray
+    begin_S: np.ndarray
+    size_S: np.ndarray
+    open_S: np.ndarray
+
+
+@dataclass(frozen=True)
+class Poisson:
+    """Short spans: lengths from a Poisson law restricted to 1 .. `longest`, until `ratio` is met.
+
+    A row of L tokens gets at least floor(ratio * L) masked tokens, shared among its documents by
+    their length. At least one visible token lies between two spans; [CLS], end tokens and the last
+    token stay visible; words may be cut anywhere.
+
+    The original serves packed documents from the shortest to the longest out of one list of
+    lengths, and drops a sample whose list does not fit. Here every document draws its own list,
+    and what does not fit into a very short document is shortened.
+    """
+
+    mean: float = 3.0
+    longest: int = 39
+    ratio: float = 0.15
+
+    mask: ClassVar[str] = "mask"
+
+    def law(self) -> np.ndarray:
+        """P(length = 1), ..., P(length = longest)."""
+        size = np.arange(1, self.longest + 1)
+        logs = size * math.log(self.mean) - np.array([math.lgamma(s + 1) for s in size])
+        weight = np.exp(logs)
+        return weight / weight.sum()
+
+    def __call__(self, docs: Documents, draws: Draws, special: Special) -> Spans:
+        budget = budgets(docs, self.ratio)
+        lengths, used = self._lengths(draws, budget, docs.high_U - docs.low_U)
+        lengths = _last_to_anywhere(lengths, used, draws)
+        begin, valid = place(lengths, used, docs.high_U - docs.low_U, draws)
+        unit, which = np.nonzero(valid)
+        begin = (begin + docs.low_U[:, None])[unit, which]
+        return Spans(unit, begin, lengths[unit, which], np.zeros(len(unit), bool))
+
+    def _lengths(
+        self, draws: Draws, budget_U: np.ndarray, room_U: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Lengths (U, K), 0 where unused, and how many are used (U,)."""
+        law = self.law()
+        edges = np.cumsum(law)[:-1]
+        most = max(int(budget_U.max(initial=0)), 1)
+        mean = float(law @ np.arange(1, self.longest + 1))
+        # Nearly always enough; if not, `most` always is, and the first columns stay the same.
+        likely = int(1.3 * most / mean) + 6
+        for count in (min(likely, most), most):
+            lengths = np.searchsorted(edges, draws.uniform(_LENGTHS, count), side="right") + 1
+            total = np.cumsum(lengths, axis=1)
+            if (total[:, -1] >= budget_U).all():
+                break
+        before = total - lengths
+        allowed = room_U[:, None] - before - np.arange(lengths.shape[1])
+        wanted = (before < budget_U[:, None]) & (allowed > 0)
+        return np.where(wanted, np.minimum(lengths, allowed), 0), wanted.sum(axis=1)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One long span per document: a share of it uniform on [`least`, 1], but never its first word.
+
+    With probability `suffix` the span is the document's end and is written without an end token
+    (the original's form for its document objective); otherwise it lies anywhere in the middle.
+    The length is drawn per document, or once per batch as in the original (`per="batch"`).
+    """
+
+    least: float = 0.5
+    suffix: float = 0.5
+    per: str = "sequence"  # or "batch"
+
+    mask: ClassVar[str] = "gmask"
+
+    def __call__(self, docs: Documents, draws: Draws, special: Special) -> Spans:
+        high = np.maximum(docs.size_U - 2, 0)
+        low = np.minimum(np.maximum((self.least * docs.size_U).astype(np.int64), 1), high)
+        if self.per == "batch":
+            size = low + (draws.shared(_SIZE) * (high - low + 1)).astype(np.int64)
+            suffix = np.full(len(size), draws.shared(_FORM) < self.suffix)
+        else:
+            size = low + draws.below(_SIZE, high - low + 1)
+            suffix = draws.uniform(_FORM, 1)[:, 0] < self.suffix
+        free = np.maximum(docs.high_U - docs.low_U - size, 0)
+        middle = docs.low_U + draws.below(_START, free + 1)
+        begin = np.where(suffix, docs.begin_U + docs.size_U - size, middle)
+        unit = np.flatnonzero(size > 0)
+        return Spans(unit, begin[unit], size[unit], suffix[unit])
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Whole sentences in random order, until at least floor(ratio * L) tokens are masked.
+
+    A sentence ends in a token of `Special.sentence_end`. What the row cuts off after the last one
+    counts as a sentence; words before an end token that no sentence mark closes do not. [CLS] is
+    never masked (the original masks it when a later document of a packed row begins with it).
+    """
+
+    ratio: float = 0.15
+
+    mask: ClassVar[str] = "smask"
+
+    def __call__(self, docs: Documents, draws: Draws, special: Special) -> Spans:
+        unit, begin, size = _sentences(docs, special)
+        which = np.arange(len(unit)) - np.searchsorted(unit, unit)
+        order = by_group(unit, draws.at(_SENTENCES, unit, which))
+        total = np.cumsum(size[order]) - size[order]
+        first = np.searchsorted(unit, unit)  # `unit` is sorted, and so is unit[order]
+        before = total - total[first]
+        taken = np.sort(order[before < budgets(docs, self.ratio)[unit]])
+        return Spans(unit[taken], begin[taken], size[taken], np.zeros(len(taken), bool))
+
+
+def budgets(docs: Documents, ratio: float) -> np.ndarray:
+    """Tokens to mask in every document: they sum to floor(ratio * length) over each row."""
+    start = docs.begin_U - docs.row_U * docs.text_BN.shape[1]
+    share = np.floor(ratio * (start + docs.size_U)) - np.floor(ratio * start)
+    return share.astype(np.int64)
+
+
+def by_group(group_S: np.ndarray, key_S: np.ndarray) -> np.ndarray:
+    """The order that sorts by group and, inside a group, by the random key (uint64)."""
+    return np.argsort((group_S.astype(np.uint64) << np.uint64(40)) | (key_S >> np.uint64(24)))
+
+
+def starts(offsets_UK: np.ndarray, lengths_UK: np.ndarray) -> np.ndarray:
+    """Where spans begin, from sorted offsets into the room that spans and gaps leave free.
+
+    Every span is pushed right by all the spans before it and by one visible token after each.
+    """
+    push = np.cumsum(lengths_UK + 1, axis=-1) - lengths_UK - 1
+    return offsets_UK + push
+
+
+def place(
+    lengths_UK: np.ndarray, used_U: np.ndarray, room_U: np.ndarray, draws: Draws
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put the first `used` lengths of every document into its `room`, in their order.
+
+    Offsets are drawn with replacement and sorted, as in the original. Returns the starts (U, K),
+    counted from the first token that may be masked, and which of them are in use.
+    """
+    count = lengths_UK.shape[1]
+    valid = np.arange(count) < used_U[:, None]
+    free = room_U - lengths_UK.sum(axis=1) - np.maximum(used_U - 1, 0)
+    offsets = draws.uniform(_OFFSETS, count) * (np.maximum(free, 0) + 1)[:, None]
+    offsets = np.where(valid, offsets, np.inf)
+    offsets.sort(axis=1)
+    offsets[~valid] = 0
+    return starts(offsets.astype(np.int64), lengths_UK), valid
+
+
+def _last_to_anywhere(lengths_UK: np.ndarray, used_U: np.ndarray, draws: Draws) -> np.ndarray:
+    """Swap the last used length with a random one.
+
+    The last length is the one that met the budget, so it is longer than the others on average;
+    those before it are exchangeable, so one swap does what shuffling the list would do.
+    """
+    unit = np.flatnonzero(used_U > 1)
+    last = used_U[unit] - 1
+    other = draws.below(_SWAP, used_U)[unit]
+    swapped = lengths_UK.copy()
+    swapped[unit, last], swapped[unit, other] = lengths_UK[unit, other], lengths_UK[unit, last]
+    return swapped
+
+
+def _sentences(docs: Documents, special: Special) -> tuple[np.ndarray, ...]:
+    """All sentences that may be masked: document, begin and size, in text order."""
+    flat = docs.flat
+    ends = np.zeros(max(special.size, special.padded, int(flat.max(initial=0)) + 1), bool)
+    ends[list(special.sentence_end)] = True
+    after = np.flatnonzero(ends[flat]) + 1
+    tail = np.where(docs.closed_U, -1, docs.begin_U + docs.size_U)
+    stops = np.unique(np.concatenate([after, tail[tail >= 0]]))
+    unit = np.searchsorted(docs.begin_U, stops - 1, side="right") - 1
+    same = np.flatnonzero(np.diff(unit, prepend=-1) == 0)
+    begin = docs.low_U[unit]
+    begin[same] = stops[same - 1]
+    size = stops - begin
+    limit = docs.begin_U + docs.size_U - docs.closed_U
+    real = (size > 0) & (unit >= 0) & (stops <= limit[unit])
+    return unit[real], begin[real], size[real]
+
+
+def inside(spans: Spans) -> np.ndarray:
+    """Indices into the flattened text of every token in a span, in text order."""
+    return ragged(spans.begin_S, spans.size_S)

@@ -1,0 +1,177 @@
+"""Native checkpoints: weights in safetensors, everything else in JSON, and training to the bit.
+
+A checkpoint is a folder. `checkpoint.json` is written last, in one rename, and names the tensor
+files that belong to it, so that a reader finds the old checkpoint or the new one and never half of
+each, whenever the writer was stopped:
+
+    checkpoint.json                   {"version", "shape", "model", "optimiser", "extra"}
+    model.safetensors                 the model's tensors; a head's under "head."
+    optimiser.safetensors             each parameter's moments and step, if it is to be resumed
+
+The second save into a folder writes `model-2.safetensors`, the third `model.safetensors` again.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from glm.models.transformer import Shape, Transformer
+from tasks.errors import UserError
+
+VERSION = 1
+RECORD = "checkpoint.json"
+HEAD = "head."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What `load` found. `head` and `optimiser` hold tensors by name, empty where none were saved.
+
+    `extra` is what the saver put there: the step, the vocabulary's digest, and the like.
+    """
+
+    model: Transformer
+    extra: dict[str, Any]
+    head: dict[str, Tensor]
+    optimiser: dict[str, Tensor]
+
+
+def save(
+    folder: str | Path,
+    model: Transformer,
+    optimiser: torch.optim.Optimizer | None = None,
+    extra: Mapping[str, Any] | None = None,
+    head: nn.Module | None = None,
+) -> None:
+    """Replace the checkpoint in `folder`, or write its first, in one step.
+
+    With `optimiser` a run goes on from here to the bit (see `resume`). `extra` must be JSON.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    before = _record(folder) if (folder / RECORD).is_file() else {}
+    suffix = "-2" if before.get("model") == "model.safetensors" else ""
+    record = {"version": VERSION, "shape": asdict(model.shape), "extra": dict(extra or {})}
+    tensors = dict(model.state_dict())
+    if head is not None:
+        tensors |= {HEAD + name: tensor for name, tensor in head.state_dict().items()}
+    record["model"] = _write(folder, f"model{suffix}.safetensors", tensors)
+    record["optimiser"] = None
+    if optimiser is not None:
+        moments = _moments(optimiser, _names(model, head))
+        record["optimiser"] = _write(folder, f"optimiser{suffix}.safetensors", moments)
+    _replace(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    for key in ("model", "optimiser"):
+        if before.get(key) and before[key] != record[key]:
+            (folder / before[key]).unlink(missing_ok=True)
+
+
+def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
+    """The checkpoint in `folder`, its model on `device` and in the precision that was saved."""
+    folder = Path(folder)
+    record = _record(folder)
+    shape = Shape(**record["shape"])
+    tensors = _read(folder / record["model"], device)
+    head = {name[len(HEAD) :]: t for name, t in tensors.items() if name.startswith(HEAD)}
+    state = {name: t for name, t in tensors.items() if not name.startswith(HEAD)}
+    with torch.device("meta"):
+        model = Transformer(shape)
+    try:
+        model.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise UserError(f"{folder / record['model']} does not fit its {RECORD}: {error}") from None
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    moments = _read(folder / record["optimiser"], device) if record["optimiser"] else {}
+    return Checkpoint(model, record["extra"], head, moments)
+
+
+def resume(
+    optimiser: torch.optim.Optimizer, checkpoint: Checkpoint, head: nn.Module | None = None
+) -> None:
+    """Put the checkpoint's moments into `optimiser`, built over its model (and `head`).
+
+    Hyper-parameters and the rate are the optimiser's own: they come from the spec and the step.
+    """
+    names = _names(checkpoint.model, head)
+    known = set(names.values())
+    foreign = sorted({key.split("/")[0] for key in checkpoint.optimiser} - known)
+    if foreign or not checkpoint.optimiser:
+        what = f"moments of {foreign[0]}, which is not here" if foreign else "no optimiser state"
+        raise UserError(f"this checkpoint cannot be resumed: it has {what}")
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            prefix = names[parameter] + "/"
+            found = {
+                key.removeprefix(prefix): value
+                for key, value in checkpoint.optimiser.items()
+                if key.startswith(prefix)
+            }
+            if found:
+                optimiser.state[parameter] = found
+
+
+def _names(model: nn.Module, head: nn.Module | None) -> dict[Tensor, str]:
+    names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
+    if head is not None:
+        names |= {parameter: HEAD + name for name, parameter in head.named_parameters()}
+    return names
+
+
+def _moments(optimiser: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:
+    """The optimiser's tensors as "parameter/moment"."""
+    return {
+        f"{names[parameter]}/{moment}": tensor
+        for parameter, state in optimiser.state.items()
+        for moment, tensor in state.items()
+    }
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no checkpoint here ({RECORD} is missing)") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not a checkpoint's record ({error})") from None
+    if record.get("version") != VERSION:
+        raise UserError(
+            f"{path}: version {record.get('version')} of the layout; this program reads {VERSION}"
+        )
+    return record
+
+
+def _read(path: Path, device: torch.device | str) -> dict[str, Tensor]:
+    try:
+        return load_file(path, device=str(device))
+    except FileNotFoundError:
+        raise UserError(f"{path}: the checkpoint's {RECORD} names this file; it is gone") from None
+    except SafetensorError as error:
+        raise UserError(f"{path}: not a whole safetensors file ({error})") from None
+
+
+def _write(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> str:
+    part = folder / f"{name}.part"
+    save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, part)
+    with open(part, "rb") as written:
+        os.fsync(written.fileno())
+    os.replace(part, folder / name)
+    return name
+
+
+def _replace(path: Path, content: bytes) -> None:
+    part = path.with_suffix(".part")
+    with open(part, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)

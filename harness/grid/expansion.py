@@ -1,0 +1,237 @@
+"""From a grid to steps and cells: every row times every column, under every pair of seeds.
+
+A cell names the steps that make its number; six tables share a step because they share its digest.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from ablations.recipes import Finetuning
+from ablations.scale import Scale, finetuning
+from ablations.systems import VARIANTS, Variant
+from ablations.tables import TABLES, Column, Row, Table
+from harness.errors import UserError
+from harness.grid.models import Models
+from harness.grid.overrides import asked, changed, points, scaled, split_overrides
+from harness.steps.finetune import ASKED, Finetune, ZeroShot
+from harness.steps.score import Score
+from harness.steps.step import Step, slug
+from tasks import TASKS
+from tasks.spec import How, Task, signature
+
+STYLES = {"superglue": "cloze", "language": "lm"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way to fill a cell: the settings that a sweep varies, and the steps that measure it."""
+
+    settings: Mapping[str, Any]
+    predictions: Step
+    score: Step
+    selection: Step | None = None  # the score that a choice between trials reads
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of one table under one pair of seeds."""
+
+    table: str
+    row: str
+    column: str
+    pretrain_seed: int
+    finetune_seed: int
+    pretrain: Step
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """A grid unfolded. `steps` holds every step by digest, inputs first."""
+
+    tables: tuple[Table, ...]
+    cells: tuple[Cell, ...]
+
+    @cached_property
+    def steps(self) -> dict[str, Step]:
+        from harness.steps.step import ordered
+
+        wanted = {}
+        for cell in self.cells:
+            for trial in cell.trials:
+                for step in filter(None, (trial.score, trial.selection)):
+                    wanted[step.digest] = step
+        return ordered(wanted)
+
+
+def expand(grid: Any) -> Expansion:
+    """Unfold a checked grid. Raises UserError for what only the unfolding can find."""
+    build = Cells(Models(grid, scaled(grid)))
+    tables = tuple(t if isinstance(t, Table) else TABLES[t] for t in grid.resolved_tables())
+    cells = tuple(
+        build.cell(table, row, column, *seeds)
+        for table in tables
+        for row in table.rows
+        if row.variant
+        for column in table.columns
+        for seeds in build.seeds(column)
+    )
+    return Expansion(tables, cells)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Makes the cells of a grid over its models."""
+
+    models: Models
+
+    @property
+    def grid(self) -> Any:
+        """The grid itself."""
+        return self.models.grid
+
+    @property
+    def scale(self) -> Scale:
+        """The grid's scale."""
+        return self.models.scale
+
+    def seeds(self, column: Column) -> Iterator[tuple[int, int]]:
+        """Pairs of seeds; what is not finetuned has one finetuning seed only."""
+        finetune = self.grid.seeds.finetune
+        if TASKS[column.task].group == "language":
+            finetune = finetune[:1]
+        return product(self.grid.seeds.pretrain, finetune)
+
+    def cell(
+        self, table: Table, row: Row, column: Column, pretrain_seed: int, finetune_seed: int
+    ) -> Cell:
+        """The steps of one cell: one trial, or one for each point of a sweep."""
+        variant, changes, tuning = split_overrides(row, VARIANTS[str(row.variant)])
+        pretrained = self.models.pretrain(variant, changes, pretrain_seed)
+        task = TASKS[column.task]
+        arguments = (table, row, column, variant, pretrained, task)
+        if task.group == "language":
+            trials = (self._zero_shot(*arguments),)
+        else:
+            trials = tuple(
+                self._finetune(*arguments, {**tuning, **point}, finetune_seed)
+                for point in points(self.grid.sweep)
+            )
+        return Cell(table.id, row.id, column.id, pretrain_seed, finetune_seed, pretrained, trials)
+
+    def _finetune(
+        self,
+        table: Table,
+        row: Row,
+        column: Column,
+        variant: Variant,
+        pretrained: Step,
+        task: Task,
+        changes: Mapping[str, Any],
+        seed: int,
+    ) -> Trial:
+        style = row.style or STYLES.get(task.group, task.styles[0])
+        mode, pattern, options, changes = asked(row, column, task, style, changes)
+        settings = finetuning(task.name, self.scale, self.grid.recipe)
+        settings = changed(settings, dict(self.grid.finetune) | dict(changes), "finetune")
+        choice = len(points(self.grid.sweep)) > 1
+        select_on = "dev" if choice and table.split != "dev" else ""
+        body = pretrained.spec
+        spec = Finetune(
+            task=task.name,
+            style=style,
+            objective=body.objective,
+            split=table.split,
+            select_on=select_on,
+            pattern=pattern,
+            mode=mode,
+            options=options,
+            precision=self.models.precision,
+            seed=seed,
+            rows=self.scale.rows or 10_000,
+            size=(body.layers, body.hidden, body.vocabulary),
+            **{f.name: getattr(settings, f.name) for f in fields(Finetuning)},
+        )
+        splits = tuple(filter(None, ("train", table.split, select_on)))
+        dataset = self.models.sources.dataset(task, splits)
+        inputs = {
+            "pretrain": pretrained,
+            "tokenizer": pretrained.inputs["tokenizer"],
+            "dataset": dataset,
+        }
+        about = "-".join(filter(None, (task.name, mode, *map(str, options.values()))))
+        name = slug(f"{variant.name}-{about}-{style}-s{body.seed}.{seed}")
+        made = Step("finetune", name, spec, inputs)
+        predicted = self.models.once(("finetune", made.digest), lambda: made)
+        how = How(ASKED.get(style, style), False, pattern, mode, options=options)
+        score = self._score(task, column, how, table.split, predicted, dataset)
+        selection = score
+        if select_on:
+            selection = self._score(
+                task, column, how, select_on, predicted, dataset, "predictions.select.parquet"
+            )
+        return Trial(changes, predicted, score, selection)
+
+    def _zero_shot(
+        self,
+        table: Table,
+        row: Row,
+        column: Column,
+        variant: Variant,
+        pretrained: Step,
+        task: Task,
+    ) -> Trial:
+        mode, _, options, _ = asked(row, column, task, "lm", {})
+        spec = ZeroShot(
+            task=task.name,
+            objective=pretrained.spec.objective,
+            split=table.split,
+            mode=mode,
+            options=options,
+            window=self.scale.window,
+            stride=self.scale.window // 2,
+        )
+        dataset = self.models.sources.dataset(task, (table.split,), variant)
+        inputs = {
+            "pretrain": pretrained,
+            "tokenizer": pretrained.inputs["tokenizer"],
+            "dataset": dataset,
+        }
+        name = slug(f"{variant.name}-{task.name}-{mode}-s{pretrained.spec.seed}")
+        made = Step("zeroshot", name, spec, inputs)
+        predicted = self.models.once(("zeroshot", made.digest), lambda: made)
+        how = How("lm", False, 0, mode, options=options)
+        return Trial({}, predicted, self._score(task, column, how, table.split, predicted, dataset))
+
+    def _score(
+        self,
+        task: Task,
+        column: Column,
+        how: How,
+        split: str,
+        predicted: Step,
+        dataset: Step,
+        file: str = "predictions.parquet",
+    ) -> Step:
+        known = {metric.name: metric for metric in task.metrics}
+        for name in column.metrics:
+            if name not in known:
+                raise UserError(f"{task.name} has no metric {name!r}, only {', '.join(known)}")
+        spec = Score(
+            task=task.name,
+            split=split,
+            metrics=column.metrics,
+            signatures=tuple(signature(task, how, known[name]) for name in column.metrics),
+            predictions=file,
+            style=how.style,
+            pattern=how.pattern,
+            mode=how.mode,
+            options=how.options,
+            context=f"recipe:{self.grid.recipe}|scale:{self.scale.name}|select:last",
+        )
+        inputs = {"predictions": predicted, "dataset": dataset}
+        made = Step("score", predicted.name, spec, inputs)
+        return self.models.once(("score", made.digest), lambda: made)

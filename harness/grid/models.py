@@ -1,0 +1,112 @@
+"""From a grid to the models it needs: vocabulary, corpus as ids, and pretrainings.
+
+A pretraining is a variant at the grid's scale and recipe, with what a row overrides.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
+
+from ablations.budget import steps
+from ablations.scale import VOCABULARIES, Scale, architecture
+from ablations.scale import pretraining as pretraining_settings
+from ablations.systems import Variant
+from glm.training.optimisation import Optimisation
+from harness.grid.overrides import at_positions, changed
+from harness.grid.sources import Sources
+from harness.steps.pretrain import Pretrain
+from harness.steps.step import Step, slug
+from harness.steps.tokens import Tokens
+from harness.steps.vocabulary import Vocabulary
+
+
+@dataclass
+class Models:
+    """Makes each step once; equal arguments give the very same object, and so one digest."""
+
+    grid: Any
+    scale: Scale
+    made: dict[tuple[Any, ...], Step] = field(default_factory=dict)
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], Step]) -> Step:
+        """The step for `key`, made the first time it is asked for."""
+        if key not in self.made:
+            self.made[key] = make()
+        return self.made[key]
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Where corpora, vocabularies and data sets come from."""
+        return Sources(self.grid, self.scale)
+
+    @property
+    def precision(self) -> str:
+        """The grid's, else the scale's."""
+        chosen = self.grid.precision
+        return self.scale.precision if chosen in (None, "auto") else chosen
+
+    def tokenizer(self, variant: Variant) -> Step:
+        """The vocabulary that a variant is pretrained with."""
+        corpus, wanted = self.sources.corpus(variant), self.grid.data.vocabulary
+        kind = wanted.kind or ("train" if self.scale.vocabulary else variant.vocabulary)
+        size = wanted.size or self.scale.vocabulary or 30_522
+        if kind == "train":
+            spec, inputs, how = Vocabulary("train", size), {"corpus": corpus}, {}
+        else:
+            files, paths = self.sources.vocabulary_files(kind)
+            hub = "" if paths else (wanted.hub or f"{kind}-large{'-uncased' * (kind == 'bert')}")
+            spec = Vocabulary("hub" if hub else kind, files=files, hub=hub)
+            inputs, how = {}, {"paths": paths}
+        key = ("tokenizer", kind, size, *sorted(step.digest for step in inputs.values()))
+        return self.once(key, lambda: Step("tokenizer", kind, spec, inputs, how))
+
+    def tokens(self, variant: Variant) -> Step:
+        """The variant's corpus as ids."""
+        inputs = {"corpus": self.sources.corpus(variant), "tokenizer": self.tokenizer(variant)}
+        key = ("tokens", *(step.digest for step in inputs.values()))
+        return self.once(key, lambda: Step("tokens", inputs["corpus"].name, Tokens(), inputs))
+
+    def pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
+        """The variant's pretraining; `changes` are overrides of its recipe's settings."""
+        key = ("pretrain", variant, *sorted(changes.items()), seed)
+        return self.once(key, lambda: self._pretrain(variant, changes, seed))
+
+    def _pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
+        grid, scale = self.grid, self.scale
+        tokenizer = self.tokenizer(variant)
+        rows = VOCABULARIES[variant.vocabulary]
+        if tokenizer.spec.kind == "train":
+            rows = -(-tokenizer.spec.size // 128) * 128
+        settings = pretraining_settings(variant, scale, grid.recipe)
+        count = steps(variant, scale, grid.recipe, grid.match, rows)
+        share = count / settings.steps
+        body = architecture(variant, scale, grid.recipe)
+        settings = replace(
+            settings,
+            steps=count,
+            warmup_steps=max(1, round(settings.warmup_steps * share)),
+            decay_steps=round(settings.decay_steps * share),
+        )
+        settings = changed(settings, changes, "pretrain")
+        spec = Pretrain(
+            objective=at_positions(variant.objective, body.positions),
+            layers=body.layers,
+            hidden=body.hidden,
+            heads=body.heads,
+            positions=body.positions,
+            optimisation=Optimisation(
+                **{f.name: getattr(settings, f.name) for f in fields(Optimisation)}
+            ),
+            batch=settings.batch,
+            length=settings.length,
+            vocabulary=rows,
+            inner=body.inner,
+            activation=body.activation,
+            dropout=settings.dropout,
+            attention_dropout=settings.attention_dropout,
+            precision=self.precision,
+            seed=seed,
+        )
+        inputs = {"tokens": self.tokens(variant), "tokenizer": tokenizer}
+        return Step("pretrain", slug(f"{variant.name}-{scale.name}-s{seed}"), spec, inputs)

@@ -1,0 +1,150 @@
+"""A grid's data as steps: the built-in world, a folder or the hub, behind one face."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ablations.scale import Scale
+from ablations.systems import Variant
+from harness.errors import UserError
+from harness.steps.corpus import Corpus
+from harness.steps.dataset import SPLITS, Dataset
+from harness.steps.step import Step, slug
+from harness.steps.world import World
+from tasks import files
+from tasks.source import Folder, Hub, fingerprint
+from tasks.spec import Task
+
+VOCABULARY_FILES = {
+    "bert": ("bert-base-uncased-vocab.txt",),
+    "roberta": ("roberta-vocab.json", "roberta-merges.txt"),
+    "gpt2": ("gpt2-vocab.json", "gpt2-merges.txt"),
+}
+
+
+@dataclass
+class Sources:
+    """Where a grid's text comes from; every step is made once."""
+
+    grid: Any
+    scale: Scale
+    made: dict[Any, Step] = field(default_factory=dict)
+
+    def world(self) -> Step:
+        """The built-in world at the grid's size."""
+        if "world" not in self.made:
+            from tasks import microworld
+
+            data = self.grid.data
+            documents = data.documents or self.scale.documents
+            spec = World(data.seed, documents, self.scale.world, microworld.VERSION)
+            self.made["world"] = Step("world", f"world-{documents}-s{data.seed}", spec)
+        return self.made["world"]
+
+    def corpus(self, variant: Variant) -> Step:
+        """The documents a variant is pretrained on; some tables have a larger corpus for some."""
+        data = self.grid.data
+        larger = variant.recipe == "roberta" and data.larger_corpus is not None
+        key = "larger" if larger else "corpus"
+        if key not in self.made:
+            wanted = data.larger_corpus if larger else data.corpus
+            self.made[key] = self._corpus(wanted)
+        return self.made[key]
+
+    def _corpus(self, wanted: Any) -> Step:
+        data = self.grid.data
+        if wanted is None or not (wanted.path or wanted.hub):
+            if data.kind != "microworld":
+                raise UserError("data.corpus: name the files (path) or the hub data set (hub)")
+            return Step("corpus", "world", Corpus(), {"world": self.world()})
+        if wanted.hub:
+            spec = Corpus(
+                text=wanted.field,
+                hub=wanted.hub,
+                revision=wanted.revision or "",
+                split=wanted.split,
+                limit=wanted.limit,
+            )
+            return Step("corpus", slug(wanted.hub), spec)
+        paths = [self._below_root(path) for path in wanted.path]
+        spec = Corpus(
+            files=tuple(files.digest([path]) for path in paths),
+            format=wanted.format,
+            text=wanted.field,
+            limit=wanted.limit,
+        )
+        return Step("corpus", slug(paths[0].name), spec, how={"paths": [str(p) for p in paths]})
+
+    def _below_root(self, path: str) -> Path:
+        found = Path(self.grid.data.root or ".") / path
+        if not found.is_file():
+            raise UserError(f"data: no file {found}")
+        return found
+
+    def vocabulary_files(self, kind: str) -> tuple[tuple[str, ...], list[str]]:
+        """Content digests and paths of a published vocabulary; empty when the hub has to serve."""
+        wanted = self.grid.data.vocabulary
+        if not wanted.path:
+            return (), []
+        folder = Path(self.grid.data.root or ".") / wanted.path
+        paths = [folder] if folder.is_file() else [folder / n for n in VOCABULARY_FILES[kind]]
+        for path in paths:
+            if not path.is_file():
+                raise UserError(f"data.vocabulary.path: no file {path}")
+        return tuple(files.digest([path]) for path in paths), [str(path) for path in paths]
+
+    def dataset(self, task: Task, needed: tuple[str, ...], variant: Variant | None = None) -> Step:
+        """One task's checked rows, with the splits that are `needed` at least.
+
+        Held-out text belongs to the variant's corpus.
+        """
+        held_out = task.name == "heldout" and variant is not None
+        corpus = self.corpus(variant) if held_out and variant else None
+        key = ("dataset", task.name, corpus.digest if corpus else "")
+        if key not in self.made:
+            self.made[key] = self._dataset(task, corpus)
+        made = self.made[key]
+        for split in needed:
+            if split not in made.spec.splits:
+                if corpus is not None:
+                    raise UserError(f"{task.title} have no {split} split: give the table `test`")
+                fingerprint(task, split, self.source(task))  # says what is missing, and where
+        return made
+
+    def _dataset(self, task: Task, corpus: Step | None) -> Step:
+        data = self.grid.data
+        splits = tuple(split for split in SPLITS if split in task.names)
+        limits = self._limits(splits)
+        if corpus is not None:
+            limits = {split: limit for split, limit in limits.items() if split == "test"}
+            spec = Dataset(task.name, ("test",), limits=limits)
+            return Step("dataset", task.name, spec, {"corpus": corpus})
+        if data.kind == "microworld":
+            spec = Dataset(task.name, splits, limits=limits)
+            return Step("dataset", task.name, spec, {"world": self.world()})
+        source = self.source(task)
+        found = {}
+        for split in splits:
+            with suppress(UserError):  # not every split is there, or needed
+                found[split] = fingerprint(task, split, source)
+        spec = Dataset(task.name, tuple(found), found, limits, data.on_bad_row)
+        return Step("dataset", task.name, spec, how={"source": source})
+
+    def _limits(self, splits: tuple[str, ...]) -> dict[str, int]:
+        own = self.grid.data.limit or {}
+        scale = {"train": self.scale.rows, "dev": self.scale.eval_rows}
+        scale["test"] = self.scale.eval_rows
+        limits = {split: own.get(split, scale[split]) for split in splits}
+        return {split: limit for split, limit in limits.items() if limit}
+
+    def source(self, task: Task) -> Folder | Hub:
+        """Where a task's rows come from; the folder too has those that the hub has not whole."""
+        data = self.grid.data
+        lacking = task.hub is None or set(task.names) - set(task.hub.splits)
+        if data.kind == "hub" and not (task.name in data.files or (lacking and data.root)):
+            revisions = {task.name: data.revision} if data.revision else {}
+            return Hub(revisions, on_bad_row=data.on_bad_row)
+        if not data.root:
+            raise UserError("data.root: a folder source needs the folder's path")
+        return Folder(str(Path(data.root)), files=data.files, on_bad_row=data.on_bad_row)

@@ -1,0 +1,1 @@
+"""What would be done, what it would cost, and why a step would run again."""

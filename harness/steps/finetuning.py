@@ -1,0 +1,236 @@
+"""The torch side of finetuning and zero-shot steps: questions through a style and the one loop."""
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ablations.systems import Objective
+from glm.adaptation import styles as finetune
+from glm.adaptation.encoding import Layout
+from glm.adaptation.sequences import Item
+from glm.data import tokenizer as tokens
+from glm.data.special import with_sentinels
+from glm.data.tokenizer import Tokenizer
+from glm.models.transformer import Transformer, lengthen
+from glm.objectives.baselines import Causal, MaskedLM, PrefixLM, UniLM
+from glm.objectives.blank_infilling import BlankInfilling
+from glm.training import checkpoints, loop
+from glm.training.optimisation import Optimisation
+from glm.training.pieces import Piece
+from harness.steps import predictions
+from harness.steps.dataset import read_rows
+from harness.steps.finetune import ASKED, Finetune, ZeroShot
+from harness.steps.step import Work
+from tasks import TASKS
+from tasks.errors import UserError
+from tasks.spec import How, Question
+
+AT_ONCE = 8192  # positions of one forward pass in training, unless a micro-batch is set
+
+
+def layout_of(objective: Objective, positions: int) -> Layout:
+    """How a model pretrained with `objective` expects a source and what fills its blanks."""
+    if isinstance(objective, Causal):
+        return Layout("causal")
+    if isinstance(objective, UniLM | PrefixLM | MaskedLM):
+        return Layout("prefix")
+    inner = blank(objective)
+    far = positions if inner.sentinels == "full" else None
+    return Layout("blank", inner.inner_positions, bool(inner.sentinels), far)
+
+
+def blank(objective: Objective) -> BlankInfilling:
+    """The blank infilling that an objective is, or is mixed of."""
+    return objective if isinstance(objective, BlankInfilling) else blank(objective.parts[0][1])  # type: ignore[union-attr]
+
+
+def styled(name: str, **settings: Any) -> finetune.Style:
+    """The style by name, with those of `settings` that it knows."""
+    style: Any = finetune.STYLES[name]
+    known = {each.name for each in fields(style)}
+    return replace(style, **{name: value for name, value in settings.items() if name in known})
+
+
+def load(work: Work, objective: Objective) -> tuple[Transformer, Tokenizer]:
+    """The pretrained model on its device, and its tokenizer, with sentinels if it knows them."""
+    device = loop.device_of(work.machine.device)
+    model = checkpoints.load(work.inputs["pretrain"], device).model
+    tokenizer = tokens.load(work.inputs["tokenizer"])
+    if layout_of(objective, model.shape.positions).sentinels:
+        special = with_sentinels(tokenizer.special, model.shape.positions)
+        tokenizer = replace(tokenizer, special=special)
+    return model, tokenizer
+
+
+def run(spec: Finetune, work: Work) -> None:
+    """Finetune and predict; see `Finetune.run`."""
+    model, tokenizer = load(work, spec.objective)
+    layout = layout_of(spec.objective, model.shape.positions)
+    style = _style(spec, layout)
+    # Where positions go on after the source, the answer's come on top of the source's.
+    longest = spec.max_length + (0 if layout.kind == "blank" else spec.target_length)
+    questions = ask(spec, work, "train", train=True)
+    questions = [q for q in questions if getattr(q, "gold", ()) or getattr(q, "targets", ())]
+    if not questions:
+        raise UserError(f"{spec.task}: the training split has no labelled question")
+    items = style.encode(questions, tokenizer, longest)
+    head = style.head(model.shape, questions, spec.seed)
+    if longest > model.shape.positions:
+        model = lengthen(model, longest, spec.seed)
+    _set_dropout(model, spec.dropout)
+    device = loop.device_of(work.machine.device)
+    network = nn.ModuleList([model] if head is None else [model, head.to(device)])
+    ledger = loop.train(
+        network,
+        _pieces(spec, work, style, model, head, items, tokenizer),
+        _optimisation(spec, len(items)),
+        work,
+        seed=spec.seed,
+        device=device,
+        checkpoint_seconds=work.machine.checkpoint_seconds,
+        model=model,
+        head=head,
+        precision=spec.precision,
+    )
+    for split, name in ((spec.split, "predictions"), (spec.select_on, "predictions.select")):
+        if split:
+            asked = ask(spec, work, split, train=False)
+            encoded = style.encode(asked, tokenizer, longest)
+            answers = style.answer(model, head, encoded, tokenizer)
+            predictions.write(work.folder / f"{name}.parquet", answers)
+            work.log("predicted", split=split, questions=len(answers))
+    cut = {"training": sum(item.cut > 0 for item in items)}
+    facts = ledger | {"device": loop.name_of(device), "questions": len(items), "cut": cut}
+    (work.folder / "ledger.json").write_text(json.dumps(facts, indent=1))
+    shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)
+
+
+def _style(spec: Finetune, layout: Layout) -> finetune.Style:
+    """The spec's style with the spec's settings."""
+    decoding = spec.decoding
+    return styled(
+        spec.style,
+        layout=layout,
+        pool="last" if layout.kind == "causal" else "cls",
+        dropout=spec.dropout,
+        label_smoothing=spec.label_smoothing,
+        source=spec.max_length,
+        target=spec.target_length,
+        beams=decoding.beams,
+        length_penalty=decoding.length_penalty,
+        min_length=decoding.min_length,
+        ngram=decoding.no_repeat_ngram,
+    )
+
+
+def zero_shot(spec: ZeroShot, work: Work) -> None:
+    """Predict with the pretrained model as it is; see `ZeroShot.run`."""
+    model, tokenizer = load(work, spec.objective)
+    style = styled(
+        "lm",
+        layout=layout_of(spec.objective, model.shape.positions),
+        window=spec.window - 1,
+        stride=spec.stride,
+    )
+    questions = ask(spec, work, spec.split, train=False)
+    items = style.encode(questions, tokenizer, model.shape.positions)
+    answers = style.answer(model, None, items, tokenizer)
+    predictions.write(work.folder / "predictions.parquet", answers)
+    work.log("predicted", split=spec.split, questions=len(answers))
+
+
+def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> list[Question]:
+    """The questions of a split, in file order."""
+    style = getattr(spec, "style", "lm")
+    style = ASKED.get(style, style)
+    how = How(style, train, getattr(spec, "pattern", 0), spec.mode, options=spec.options)
+    task = TASKS[spec.task]
+    rows = read_rows(work.inputs["dataset"] / f"{split}.jsonl")
+    return [question for row in rows for question in task.ask(row, how)]
+
+
+def _set_dropout(model: Transformer, dropout: float) -> None:
+    """Finetuning's own dropout; attention's stays as in pretraining where that had none."""
+    attention = dropout if model.shape.attention_dropout else 0.0
+    model.shape = replace(model.shape, dropout=dropout, attention_dropout=attention)
+    for block in model.blocks:
+        block.dropout = dropout
+
+
+def _optimisation(spec: Finetune, items: int) -> Optimisation:
+    steps = spec.epochs * math.ceil(items / spec.batch)
+    return Optimisation(
+        steps=steps,
+        lr=spec.lr,
+        warmup_steps=round(steps * spec.warmup),
+        decay_steps=steps,
+        decay=spec.decay,
+        floor=spec.floor,
+        weight_decay=spec.weight_decay,
+        betas=spec.betas,
+        eps=spec.eps,
+        clip=spec.clip,
+    )
+
+
+def _pieces(
+    spec: Finetune,
+    work: Work,
+    style: Any,
+    model: Transformer,
+    head: nn.Module | None,
+    items: Sequence[Item],
+    tokenizer: Tokenizer,
+) -> Callable[[int], Sequence[Piece]]:
+    """Every epoch is a permutation of its own; what an item draws depends on seed and step only."""
+    per_epoch = math.ceil(len(items) / spec.batch)
+    work.log("micro_batch", rows=work.machine.micro_batch or spec.batch)
+
+    def piece(group: Sequence[Item], share: float, step: int, at: int) -> Piece:
+        rng = np.random.Generator(np.random.Philox(key=[spec.seed, step * spec.batch + at]))
+        return Piece(
+            lambda: style.loss(model, head, group, tokenizer, rng),
+            share,
+            {"positions": float(sum(item.length for item in group))},
+            [item.question.id for item in group],
+        )
+
+    @lru_cache(maxsize=1)
+    def order(epoch: int) -> np.ndarray:
+        rng = np.random.Generator(np.random.Philox(key=[spec.seed, 2**63 + epoch]))
+        return rng.permutation(len(items))
+
+    def pieces(step: int) -> list[Piece]:
+        epoch, within = divmod(step, per_epoch)
+        chosen = order(epoch)[within * spec.batch : (within + 1) * spec.batch]
+        batch = [items[i] for i in chosen]
+        total = sum(item.weight for item in batch)
+        return [
+            piece(group, sum(item.weight for item in group) / total, step, at)
+            for at, group in micro_batches(batch, work.machine.micro_batch)
+        ]
+
+    return pieces
+
+
+def micro_batches(batch: Sequence[Item], rows: int | None) -> Iterator[tuple[int, Sequence[Item]]]:
+    """(index of the first item, items) of each forward pass of a batch, in order.
+
+    `rows` items at a time, or else as many as have `AT_ONCE` positions together: a question with
+    thirty candidates of two hundred tokens fills a pass of its own.
+    """
+    first = positions = 0
+    for at, item in enumerate(batch):
+        full = at - first >= rows if rows else positions + item.length > AT_ONCE
+        if at > first and full:
+            yield first, batch[first:at]
+            first, positions = at, 0
+        positions += item.length
+    yield first, batch[first:]

@@ -1,0 +1,38 @@
+"""The step that makes the built-in world's files."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from harness.errors import UserError
+from harness.steps.step import Cost, Work
+
+
+@dataclass(frozen=True)
+class World:
+    """The built-in world's corpus and every task's files, in the official formats."""
+
+    version: ClassVar[int] = 1
+    uses: ClassVar[str] = "cpu"
+    seed: int = 0
+    documents: int = 5000
+    scale: float = 1.0  # of the tasks' sizes
+    generator: int = 1  # `tasks.microworld.VERSION`: other bytes from the same seed
+
+    def run(self, work: Work) -> None:
+        """Write the world's folder layout into the step's folder."""
+        from tasks import microworld
+
+        if self.generator != microworld.VERSION:
+            raise UserError(
+                f"this world was asked of generator {self.generator}, "
+                f"but the one installed is {microworld.VERSION}"
+            )
+        sizes = microworld.Sizes().scaled(self.scale)
+        counts = microworld.write(
+            work.folder, seed=self.seed, documents=self.documents, sizes=sizes
+        )
+        work.log("written", documents=self.documents, counts=counts)
+
+    def cost(self) -> Cost:
+        """About 700 bytes a document, and as much again for the tasks."""
+        return Cost(0.0, self.documents * 700 + 2e7 * self.scale)

@@ -1,0 +1,1 @@
+"""What is finished: folders that are there if and only if their step is done."""

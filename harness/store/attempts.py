@@ -1,0 +1,96 @@
+"""The record of a step's attempts: what interruptions cost, and the events of its log.
+
+`attempts.json` holds, per attempt, when it began and ended, where, how it ended (done, failed,
+interrupted, lost, oom), and for one that was gone on with, the steps and device-seconds of its work
+that came after its last checkpoint. The log's "step" and "checkpoint" events count them.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.steps.step import Machine
+from harness.store.checksums import as_json, read_json
+
+
+def open_record(part: Path, machine: Machine) -> list[dict[str, Any]]:
+    """Earlier attempts, the last one closed as lost if it never ended, and this one."""
+    log = part / "log.jsonl"
+    _mend(log)
+    attempts = read_json(part / "attempts.json") or []
+    if attempts and "ended" not in attempts[-1]:
+        attempts[-1].update(ended=_last_sign(part), outcome="lost", reason="the process ended")
+    if attempts:
+        steps, seconds = _lost(log, attempts[-1])
+        attempts[-1].update(lost_steps=steps, lost_device_seconds=round(seconds, 3))
+    attempts.append(
+        {
+            "began": time.time(),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "micro_batch": machine.micro_batch,
+        }
+    )
+    _write(part / "attempts.json", attempts)
+    return attempts
+
+
+def close_record(
+    part: Path, attempts: list[dict[str, Any]], state: str, reason: str, began: float
+) -> None:
+    if attempts:
+        attempts[-1].update(ended=time.time(), outcome=state, reason=reason)
+        attempts[-1]["seconds"] = round(time.time() - began, 3)
+        _write(part / "attempts.json", attempts)
+
+
+def _write(path: Path, value: Any) -> None:
+    beside = path.with_name(f".{path.name}")
+    beside.write_text(as_json(value))
+    beside.replace(path)
+
+
+def _mend(log: Path) -> None:
+    """End a line that a kill has cut, so that the next event starts on its own."""
+    if log.exists() and log.stat().st_size:
+        with open(log, "rb+") as file:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+
+
+def _last_sign(part: Path) -> float:
+    return max((path.stat().st_mtime for path in part.iterdir()), default=time.time())
+
+
+def _lost(log: Path, before: Mapping[str, Any]) -> tuple[int, float]:
+    """Steps and seconds of an attempt's work that came after its last checkpoint."""
+    reached = saved = 0
+    saved_at = float(before["began"])
+    for event in events(log):
+        if event.get("time", 0) > before["ended"] + 1 or "step" not in event:
+            continue
+        reached = max(reached, int(event["step"]))
+        if event["event"] == "checkpoint":
+            saved, saved_at = int(event["step"]), max(saved_at, float(event["time"]))
+    if before["outcome"] == "interrupted":
+        return max(0, reached - saved), 0.0
+    return max(0, reached - saved), max(0.0, float(before["ended"]) - saved_at)
+
+
+def events(log: Path) -> Iterator[dict[str, Any]]:
+    """The events of a log; a line that was cut is skipped."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict) and "event" in event:
+                yield event

@@ -1,0 +1,166 @@
+"""What the results are read from: a grid's cells, where their numbers lie, what became of each.
+
+Written beside the steps as `STORE/grids/NAME/cells.json`. With it the tables can be made again from
+the store alone, by code that knows nothing of grids, steps or digests.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from harness.grid.expansion import Cell, Expansion, Trial
+from harness.steps.step import Step, ordered
+from harness.store.checksums import read_json, write_json
+from harness.store.store import Store
+
+VERSION = 1
+
+
+def write(
+    grid: Any,
+    expansion: Expansion,
+    store: Store,
+    status: Mapping[str, str],
+    reasons: Mapping[str, str],
+) -> None:
+    """Write the manifest; `status` and `reasons` are by digest, as a schedule has them."""
+    view = _View(grid, store, status, reasons)
+    facts = {
+        "grid": grid.name,
+        "version": VERSION,
+        "scale": grid.scale,
+        "match": grid.match,
+        "recipe": grid.recipe,
+        "data": grid.data.kind,
+        "tables": [asdict(table) for table in expansion.tables],
+        "cells": [view.cell(cell) for cell in expansion.cells],
+        "not_run": [
+            {"table": table.id, "row": row.id, "reason": row.reason}
+            for table in expansion.tables
+            for row in table.rows
+            if not row.variant
+        ],
+    }
+    folder = store.root / "grids" / grid.name
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "cells.json", facts)
+
+
+class _View:
+    """Cells as the manifest shows them, given what is known of each step."""
+
+    def __init__(
+        self, grid: Any, store: Store, status: Mapping[str, str], reasons: Mapping[str, str]
+    ) -> None:
+        self.select = grid.sweep.select if grid.sweep else ""
+        self.store, self.status, self.reasons = store, status, reasons
+
+    def cell(self, cell: Cell) -> dict[str, Any]:
+        chosen, why = self._chosen(cell)
+        state, reason = self._state(chosen)
+        return {
+            "table": cell.table,
+            "row": cell.row,
+            "column": cell.column,
+            "pretrain_seed": cell.pretrain_seed,
+            "finetune_seed": cell.finetune_seed,
+            "selected": why,
+            "score": self._folder(chosen.score),
+            "predictions": self._folder(chosen.predictions),
+            "pretrain": self._folder(cell.pretrain),
+            "state": state,
+            "reason": reason,
+        }
+
+    def _folder(self, step: Step) -> str:
+        return str(self.store.path(step).relative_to(self.store.root))
+
+    def _state(self, trial: Trial) -> tuple[str, str]:
+        """done, failed, blocked or absent, and the reason of the first step in the way.
+
+        What is done has a reason to be read with care, or none.
+        """
+        if self.status.get(trial.score.digest) == "done":
+            skipped = self._scores(trial.score).get("skipped", {})
+            counts = ", ".join(f"{count} in {split}" for split, count in skipped.items())
+            return "done", f"bad rows were skipped: {counts}" if counts else ""
+        for step in ordered({trial.score.digest: trial.score}).values():
+            state = self.status.get(step.digest, "todo")
+            if state == "failed":
+                own = step.digest == trial.score.digest
+                reason = self.reasons.get(step.digest, "") or "failed"
+                return ("failed" if own or step.kind in ("finetune", "zeroshot") else "blocked"), (
+                    reason if own else f"{step.kind}/{step.name}: {reason}"
+                )
+        return "absent", "not run yet"
+
+    def _chosen(self, cell: Cell) -> tuple[Trial, dict[str, Any] | None]:
+        """The trial that fills the cell, and the selection on record when there was a choice."""
+        if len(cell.trials) == 1:
+            return cell.trials[0], None
+        measured = [(self._measure(trial), trial) for trial in cell.trials]
+        ready = [(value, trial) for value, trial in measured if not math.isnan(value)]
+        if len(ready) < len(cell.trials):  # a choice among some of them would be another choice
+            left = [trial for value, trial in measured if math.isnan(value)]
+            return left[0], {"rule": self.select, "pending": len(left)}
+        ranked = sorted(ready, key=lambda pair: pair[0])
+        at = len(ranked) // 2 if self.select == "median" else len(ranked) - 1
+        value, chosen = ranked[at]
+        first = cell.trials[0]
+        return chosen, {
+            "rule": self.select,
+            "split": (chosen.selection or chosen.score).spec.split,
+            "settings": dict(chosen.settings),
+            "selection_value": _finite(value),
+            "value": self._value(chosen.score),
+            # What the sweep's first point scores: the difference is what choosing has brought.
+            "unselected": {
+                "settings": dict(first.settings),
+                "value": self._value(first.score),
+                "score": self._folder(first.score),
+            },
+            "trials": [
+                {"settings": dict(trial.settings), "selection_value": _finite(value)}
+                for value, trial in measured
+            ],
+        }
+
+    def _measure(self, trial: Trial) -> float:
+        """The first metric of the split that the choice reads, larger for better; NaN if absent.
+
+        A trial that has diverged is worse than any other: it would diverge again.
+        """
+        step = trial.selection or trial.score
+        value, metric = self._value(step), step.spec.metrics[0]
+        if value is None:
+            diverged = "diverged@" in self.reasons.get(trial.predictions.digest, "")
+            return -math.inf if diverged else math.nan
+        better = self._scores(step)["metrics"][metric]["higher_is_better"]
+        return value * (1 if better else -1)
+
+    def _value(self, step: Step) -> float | None:
+        """The first metric of a score, as it is; None where it is not there."""
+        metrics = self._scores(step).get("metrics", {})
+        return metrics.get(step.spec.metrics[0], {}).get("value")
+
+    def _scores(self, step: Step) -> dict[str, Any]:
+        return read_json(self.store.path(step) / "scores.json") or {}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def known(store: Store, steps: Mapping[str, Step]) -> tuple[dict[str, str], dict[str, str]]:
+    """Status and reasons by digest from the store alone, when nothing has been run just now."""
+    states = store.states(steps)
+    status = {digest: "done" if state == "done" else "todo" for digest, state in states.items()}
+    reasons = {}
+    for digest, state in states.items():
+        if state == "partial":
+            attempts = read_json(store.part(steps[digest]) / "attempts.json") or []
+            if attempts and attempts[-1].get("outcome") == "failed":
+                status[digest] = "failed"
+                reasons[digest] = attempts[-1].get("reason", "")
+    return status, reasons
