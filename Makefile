@@ -20,7 +20,7 @@ $(CHECKED): $(INSTALLED)
 	touch $@
 
 quick: $(INSTALLED)
-	$(BIN)/python -m harness.run.command ablations/quick.yaml
+	$(BIN)/python -m harness.run ablations/quick.yaml
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
