@@ -17,10 +17,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a question's text. Parts are tokenised one by one and concatenated.
+    """A piece of a question's text. Parts are joined and tokenised as one text.
 
-    A part carries its own spaces, so that joining the texts gives natural prose; only a blank and a
-    candidate come without the space before them, which a byte-level vocabulary adds itself.
+    Joining the parts' texts gives natural prose, with the spaces that they carry; only a blank and
+    a candidate come without the space before them, which a byte-level vocabulary adds itself.
     `cut` says which end may be shortened when the question is too long ("end" or "start"); an
     empty `cut` means never. `side` is "a" or "b": a classifier puts a separator between the sides,
     a cloze question does not, and truncation shortens the side with more shortenable tokens.

@@ -67,7 +67,8 @@ class ClassifierStyle:
     ) -> list[Item]:
         """One sequence of at most `max_length` positions per input."""
         questions = list(questions)
-        texts = iter(pieces((text for q in questions for text in q.inputs), tokenizer))
+        inputs = (text for q in questions for text in q.inputs)
+        texts = iter(pieces(inputs, tokenizer, separator=True))
         items = []
         for question in questions:
             given = [

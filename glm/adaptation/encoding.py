@@ -1,9 +1,11 @@
 """From a question's text to token ids: `[CLS] parts of side a, parts of side b, [EOS]`.
 
-Parts are tokenised one by one and concatenated. A question that is too long is shortened token by
-token, always in its last shortenable part of the side ("a" or "b") that has more shortenable
-tokens (side b when equal), as GLM and PET do. Where that is not enough the longest other part is
-shortened, so that a blank is never lost; GLM's code cuts the row's end instead.
+What stands between two blanks (or sides, where a separator comes between them) is tokenised as one
+text, and a token belongs to the part in which it ends: a byte-level vocabulary spells " do" as one
+word wherever the parts' border lies. A question that is too long is shortened token by token,
+always in its last shortenable part of the side ("a" or "b") that has more shortenable tokens (side
+b when equal), as GLM and PET do. Where that is not enough the longest other part is shortened, so
+that a blank is never lost; GLM's code cuts the row's end instead.
 
 `Layout` says how a model with this pretraining wants a source and what fills its blanks:
 
@@ -87,19 +89,36 @@ class Piece:
     side: str
 
 
-def pieces(texts: Iterable[Text], tokenizer: Tokenizer) -> list[list[Piece]]:
-    """Tokenise the parts of many texts in one call."""
-    texts = list(texts)
-    strings = [part.text for text in texts for part in text if isinstance(part, Part)]
-    encoded = iter(tokenizer.encode_batch(strings) if strings else [])
+def pieces(
+    texts: Iterable[Text], tokenizer: Tokenizer, *, separator: bool = False
+) -> list[list[Piece]]:
+    """Tokenise the parts of many texts in one call; `separator` as in `source`.
+
+    A blank takes the white space before it, as `[MASK]` written in a text does.
+    """
+    # What is tokenised together: neighbours without a blank or a separator between them.
+    runs: list[list[str]] = []
+    ordered = [sorted(text, key=lambda p: p.side) if separator else text for text in texts]
+    for text in ordered:
+        before: Part | Blank | None = None
+        for part in text:
+            follows = isinstance(before, Part) and not (separator and before.side != part.side)
+            if isinstance(part, Part):
+                runs += [] if follows else [[]]
+                runs[-1].append(part.text)
+            elif follows:
+                runs[-1][-1] = runs[-1][-1].rstrip()
+            before = part
+    encoded = tokenizer.encode_parts(runs)
+    ids = iter([each for run in encoded for each in run])
     return [
         [
             Piece(None, "", part.side)
             if isinstance(part, Blank)
-            else Piece(list(next(encoded)), part.cut, part.side)
+            else Piece(next(ids), part.cut, part.side)
             for part in text
         ]
-        for text in texts
+        for text in ordered
     ]
 
 
@@ -122,9 +141,10 @@ def source(
 ) -> Source:
     """Concatenate a question's pieces into at most `room` ids.
 
-    `separator` puts [SEP] between the sides (classifier); `ends` adds [CLS] and the end token;
-    `masks` is how many [MASK]s stand for one blank (bert-cloze: the candidate's length). Raises
-    `UserError`, with the question's `name`, where not even the blanks have room.
+    `separator` puts [SEP] between the sides (classifier), which `pieces` has put in order; `ends`
+    adds [CLS] and the end token; `masks` is how many [MASK]s stand for one blank (bert-cloze: the
+    candidate's length). Raises `UserError`, with the question's `name`, where not even the blanks
+    have room.
     """
     separator = separator and any(p.side == "b" for p in parts)
     marks = 2 * ends + separator
@@ -138,21 +158,17 @@ def source(
         )
     tokens = [special.cls] if ends else []
     blanks: list[int] = []
-    ordered = (
-        sorted(range(len(parts)), key=lambda i: parts[i].side) if separator else range(len(parts))
-    )
     separated = not separator
-    for i in ordered:
-        ids, cut, side = parts[i].ids, parts[i].cut, parts[i].side
-        if side == "b" and not separated:
+    for part, left in zip(parts, kept, strict=True):
+        if part.side == "b" and not separated:
             tokens.append(special.sep)
             separated = True
-        if ids is None:
+        if part.ids is None:
             mask = layout.mask(special, len(blanks))
             blanks.append(len(tokens))
             tokens += [mask] * masks
         else:
-            tokens += ids[len(ids) - kept[i] :] if cut == "start" else ids[: kept[i]]
+            tokens += part.ids[len(part.ids) - left :] if part.cut == "start" else part.ids[:left]
     if ends:
         tokens.append(special.eos)
     return Source(tuple(tokens), tuple(blanks), excess)

@@ -13,8 +13,10 @@ token, in every family; in the byte-level ones it swallows the white space on it
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import tokenizers
@@ -58,6 +60,23 @@ class Tokenizer:
         """The ids of each text; the fast way for many."""
         encoded = self.model.encode_batch_fast(list(texts), add_special_tokens=False)
         return [one.ids for one in encoded]
+
+    def encode_parts(self, texts: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+        """The ids of each text, which is given in parts, by part; joined, they are the text's own.
+
+        A token that reaches over a border belongs to the part in which it ends: a space to the
+        word that follows it.
+        """
+        joined = ["".join(parts) for parts in texts]
+        encoded = self.model.encode_batch(joined, add_special_tokens=False) if joined else []
+        found = []
+        for parts, one in zip(texts, encoded, strict=True):
+            ends = list(accumulate(map(len, parts)))
+            ids: list[list[int]] = [[] for _ in parts]
+            for token, (_, end) in zip(one.ids, one.offsets, strict=True):
+                ids[bisect_left(ends, end)].append(token)
+            found.append(ids)
+        return found
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, special tokens written out; padding rows of the table are nothing."""

@@ -23,5 +23,8 @@ class Numbers:
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
         return [self.encode(text) for text in texts]
 
+    def encode_parts(self, texts) -> list[list[list[int]]]:
+        return [[self.encode(part) for part in parts] for parts in texts]
+
     def decode(self, ids) -> str:
         return " ".join(str(int(i)) for i in ids)
