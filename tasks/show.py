@@ -32,8 +32,8 @@ def show(question: Question) -> str:
         case Classify():
             body = [line for text in question.inputs for line in _wrapped(_sides(text))]
             body += _options(question.labels, question.gold)
-            joined = "".join(p.text for p in question.inputs[0] if isinstance(p, Part))
-            body += [f"    mark: {joined[start:end]!r}" for _, start, end in question.marks]
+            parts = (part for part in question.inputs[0] if isinstance(part, Part))
+            body += [f"    mark {part.mark}: {part.text!r}" for part in parts if part.mark]
         case Continue():
             body = _wrapped(question.context) if question.context else []
             body += [f"    -> {line}" for line in textwrap.wrap(_visible(question.target), 90)[:8]]

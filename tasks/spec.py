@@ -24,11 +24,13 @@ class Part:
     `cut` says which end may be shortened when the question is too long ("end" or "start"); an
     empty `cut` means never. `side` is "a" or "b": a classifier puts a separator between the sides,
     a cloze question does not, and truncation shortens the side with more shortenable tokens.
+    `mark` numbers, from 1, the words that a classifier looks at beside the whole (WiC, WSC).
     """
 
     text: str
     cut: str = ""
     side: str = "a"
+    mark: int = 0  # 0: none
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,7 @@ class Cloze:
 class Classify:
     """Inputs to be classified from [CLS]: one input and `classes` logits, or one logit per input.
 
-    `marks` are (input, start, end) character spans in the input's joined text, where a task is
-    about a word in context (WiC, WSC).
+    Where a task is about words in context (WiC, WSC), the parts that hold them are marked.
     """
 
     id: str
@@ -82,7 +83,12 @@ class Classify:
     gold: tuple[int, ...] = ()
     group: str = ""
     references: tuple[str, ...] = ()
-    marks: tuple[tuple[int, int, int], ...] = ()
+
+    @property
+    def marks(self) -> int:
+        """How many marked words an input has."""
+        parts = (part for text in self.inputs for part in text if isinstance(part, Part))
+        return max((part.mark for part in parts), default=0)
 
 
 @dataclass(frozen=True)
@@ -204,6 +210,7 @@ class Task:
     read: Callable[[Sequence[Path]], Iterator[Line]] = jsonl  # a split's files -> records
     rows: Callable[[Mapping[str, Any]], list[Row]] | None = None  # record -> rows; raises BadRow
     label: str = "label"  # the field that train and dev rows must have; empty: none
+    grouped_by: str = "id"  # the field that names what rows belong together (MultiRC's question)
     hub: OnHub | None = None
     counts: Mapping[str, int] = field(default_factory=dict)  # rows of the official splits
     profiles: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)  # other metrics

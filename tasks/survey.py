@@ -8,7 +8,7 @@ from tasks.errors import UserError
 from tasks.faults import Fault, report
 from tasks.files import SUFFIXES, jsonl
 from tasks.source import Folder, checked, find, folders
-from tasks.spec import Row, Task
+from tasks.spec import Task
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,5 @@ def _checked(task: Task, split: str, files: tuple[Path, ...]) -> Found:
         rows, faults = checked(task, task.read(files), task.rows, labelled=labelled)
     except UserError as error:
         return Found(task, split, files, 0, 0, (), damage=str(error))
-    return Found(task, split, files, len(rows), _groups(rows), tuple(faults))
-
-
-def _groups(rows: Sequence[Row]) -> int:
-    return len({row["question_id"] for row in rows if "question_id" in row})
+    groups = len({row[task.grouped_by] for row in rows}) if task.grouped_by != "id" else 0
+    return Found(task, split, files, len(rows), groups, tuple(faults))

@@ -5,6 +5,11 @@
 Works on any backbone. A causal model has seen nothing at [CLS], so it pools the last token
 (`pool="last"`) and its input is one branch. A question with several inputs (COPA's choices)
 has one logit per input and the softmax runs over inputs; otherwise it runs over classes.
+
+Where the task is about marked words, the last layer sees them beside the pooled vector: each word
+as the mean of its tokens' hidden states. SuperGLUE's baselines (Wang et al., 2019; jiant) do this
+for WiC, with the word's first token; for WSC they pool the words by a learned attention and leave
+[CLS] out.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from glm.adaptation.cloze import best
 from glm.adaptation.encoding import BLANK, Layout, Source, pieces, source
 from glm.adaptation.sequences import Item, read_all, read_each, sequence
 from glm.data.tokenizer import Tokenizer
@@ -23,16 +29,21 @@ from tasks.spec import Answer, Classify, Question
 
 
 class Head(nn.Module):
-    """hidden_NH -> logits_NC."""
+    """hidden_NH, and words_NWH where words are marked -> logits_NC."""
 
-    def __init__(self, hidden: int, classes: int, dropout: float):
+    def __init__(self, hidden: int, classes: int, dropout: float, words: int = 0):
         super().__init__()
         self.pool = nn.Linear(hidden, hidden)
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(hidden, classes)
+        self.out = nn.Linear(hidden * (1 + words), classes)
 
-    def forward(self, hidden_NH: torch.Tensor) -> torch.Tensor:
-        return self.out(self.dropout(torch.tanh(self.pool(hidden_NH))))
+    def forward(
+        self, hidden_NH: torch.Tensor, words_NWH: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        seen = torch.tanh(self.pool(hidden_NH))
+        if words_NWH is not None:
+            seen = torch.cat([seen, words_NWH.flatten(1)], -1)
+        return self.out(self.dropout(seen))
 
 
 @dataclass(frozen=True)
@@ -48,18 +59,25 @@ class ClassifierStyle:
             raise UserError(f"classifier pool is {self.pool!r}; it must be cls or last")
 
     def head(self, shape: Shape, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
-        """Fresh layers, N(0, 0.02) from `seed`, biases 0; as many outputs as there are classes."""
+        """Fresh layers, N(0, 0.02) from `seed`, biases 0; as many outputs as there are classes.
+
+        The outputs of several classes begin at 0: a random row each would favour one name of a
+        class over another, so that the order of the labels would move scores.
+        """
         classes = {q.classes for q in questions if isinstance(q, Classify)}
         if len(classes) != 1:
             raise UserError(f"one classifier cannot have {sorted(classes)} classes at once")
-        head = Head(shape.hidden, classes.pop(), self.dropout)
+        words = {q.marks for q in questions if isinstance(q, Classify)}
+        if len(words) != 1:
+            raise UserError(f"one classifier cannot look at {sorted(words)} marked words at once")
+        head = Head(shape.hidden, classes.pop(), self.dropout, words.pop())
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for parameter in head.parameters():
-                if parameter.ndim == 1:
-                    parameter.zero_()
-                else:
-                    parameter.normal_(0.0, DEVIATION, generator=generator)
+                parameter.zero_()
+            head.pool.weight.normal_(0.0, DEVIATION, generator=generator)
+            if head.out.out_features == 1:  # the classes are inputs, whose texts differ
+                head.out.weight.normal_(0.0, DEVIATION, generator=generator)
         return head
 
     def encode(
@@ -76,14 +94,18 @@ class ClassifierStyle:
                 for _ in question.inputs
             ]
             sequences = tuple(self._sequence(g) for g in given)
-            items.append(Item(question, sequences, cut=sum(g.cut for g in given)))
+            if any(len(g.words) != question.marks for g in given):
+                raise UserError(f"question {question.id} has a marked word in some inputs only")
+            sizes = tuple((1, *map(len, g.words)) for g in given)
+            items.append(Item(question, sequences, cut=sum(g.cut for g in given), plan=sizes))
         return items
 
     def _sequence(self, given: Source):
         length = len(given.tokens)
         read = 0 if self.pool == "cls" else length - 1
         zeros, branch = [0] * length, [self.layout.source_branch] * length
-        return sequence(given.tokens, range(length), zeros, branch, [read])
+        words = [place for word in given.words for place in word]
+        return sequence(given.tokens, range(length), zeros, branch, [read, *words])
 
     def loss(
         self,
@@ -124,13 +146,27 @@ class ClassifierStyle:
         """logits_NC of each item, -inf where it has fewer inputs than another."""
         if head is None:
             raise UserError("the classifier style needs its head: make one with style.head(...)")
-        logits_IC = head(read_all(model, items, pad))
+        vectors_IKH = _means(read_all(model, items, pad), [n for i in items for n in i.plan])
+        words_IWH = vectors_IKH[:, 1:] if vectors_IKH.shape[1] > 1 else None
+        logits_IC = head(vectors_IKH[:, 0], words_IWH)
         logits_IC = logits_IC if logits_IC.dtype == torch.float64 else logits_IC.float()
         counts = [len(item.sequences) for item in items]
         if max(counts) == 1 and logits_IC.shape[1] > 1:
             return logits_IC
         rows = torch.split(logits_IC[:, 0], counts)
         return nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_value=-torch.inf)
+
+
+def _means(hidden_RH: torch.Tensor, sizes: Sequence[tuple[int, ...]]) -> torch.Tensor:
+    """vectors_IKH: the means of an input's consecutive reads, as many at a time as `sizes` says."""
+    count_S = torch.tensor([n for size in sizes for n in size], device=hidden_RH.device)
+    if len(hidden_RH) == len(count_S):
+        means_SH = hidden_RH
+    else:
+        segment_R = torch.arange(len(count_S), device=count_S.device).repeat_interleave(count_S)
+        sums_SH = hidden_RH.new_zeros(len(count_S), hidden_RH.shape[1])
+        means_SH = sums_SH.index_add(0, segment_R, hidden_RH) / count_S[:, None]
+    return means_SH.view(len(sizes), -1, hidden_RH.shape[1])
 
 
 def _gold(question: Question) -> int:
@@ -146,7 +182,7 @@ def _answer(question: Classify, row: list[float]) -> Answer:
         group=question.group,
         candidates=question.labels,
         scores=tuple(scores),
-        choice=max(range(len(scores)), key=lambda c: (scores[c], -c)),
+        choice=best(question, scores),
         gold=question.gold,
         references=question.references,
     )

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from glm.adaptation.encoding import BLANK, Layout, Source, answers, pieces, source
-from glm.adaptation.sequences import Item, logits, read_all, read_each, sequence
+from glm.adaptation.sequences import Item, logits, read_all, read_each, require_finite, sequence
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.models.transformer import Shape, Transformer
@@ -222,6 +222,12 @@ def gold(question: Cloze) -> int:
     return question.gold[0]
 
 
+def best(question: Question, scores: Sequence[float]) -> int:
+    """The index of the best score, the first of equals; raises as `require_finite` does."""
+    require_finite(question.id, scores)
+    return max(range(len(scores)), key=lambda c: (scores[c], -c))
+
+
 def choose(question: Cloze, scores: Sequence[float], exact: Sequence[bool]) -> Answer:
     """The answer with the best score; the first of equals.
 
@@ -229,10 +235,9 @@ def choose(question: Cloze, scores: Sequence[float], exact: Sequence[bool]) -> A
     (one past the last) where it would write something else.
     """
     generated = question.loss == "generate"
+    choice = best(question, scores)
     if generated:
         choice = list(exact).index(True) if any(exact) else len(scores)
-    else:
-        choice = max(range(len(scores)), key=lambda c: (scores[c], -c))
     return Answer(
         id=question.id,
         group=question.group,

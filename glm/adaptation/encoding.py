@@ -73,11 +73,13 @@ BLANK, PREFIX, CAUSAL = Layout(), Layout("prefix"), Layout("causal")
 
 @dataclass(frozen=True)
 class Source:
-    """The ids of a source, the index of each of its blanks, and how many tokens were cut off."""
+    """The ids of a source, the index of each of its blanks, how many tokens were cut off, and where
+    its marked words are (by mark less one)."""
 
     tokens: tuple[int, ...]
     blanks: tuple[int, ...]
     cut: int = 0
+    words: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Piece:
     ids: list[int] | None
     cut: str
     side: str
+    mark: int = 0
 
 
 def pieces(
@@ -115,7 +118,7 @@ def pieces(
         [
             Piece(None, "", part.side)
             if isinstance(part, Blank)
-            else Piece(next(ids), part.cut, part.side)
+            else Piece(next(ids), part.cut, part.side, part.mark)
             for part in text
         ]
         for text in ordered
@@ -158,6 +161,7 @@ def source(
         )
     tokens = [special.cls] if ends else []
     blanks: list[int] = []
+    words: dict[int, list[int]] = {part.mark: [] for part in parts if part.mark}
     separated = not separator
     for part, left in zip(parts, kept, strict=True):
         if part.side == "b" and not separated:
@@ -168,10 +172,13 @@ def source(
             blanks.append(len(tokens))
             tokens += [mask] * masks
         else:
+            if part.mark:  # a word that is the beginning of a longer token has that one
+                words[part.mark] += range(len(tokens), len(tokens) + max(left, 1))
             tokens += part.ids[len(part.ids) - left :] if part.cut == "start" else part.ids[:left]
     if ends:
         tokens.append(special.eos)
-    return Source(tuple(tokens), tuple(blanks), excess)
+    marked = tuple(tuple(words[mark]) for mark in sorted(words))
+    return Source(tuple(tokens), tuple(blanks), excess, marked)
 
 
 def shorten(lengths: list[int], parts: Sequence[Piece], excess: int) -> list[int] | None:

@@ -25,7 +25,7 @@ from torch import nn
 
 from glm.adaptation.cloze import branches, score
 from glm.adaptation.encoding import BLANK, Layout, Source
-from glm.adaptation.sequences import Item, read_all, read_each, sequence
+from glm.adaptation.sequences import Item, read_all, read_each, require_finite, sequence
 from glm.adaptation.sequences import Sequence as Row
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
@@ -158,5 +158,6 @@ class LanguageStyle:
                 "bytes": float(len(question.target.encode())),
                 "exact": float(all(right for _, right in parts)),
             }
+            require_finite(question.id, [values["nll"]])
             answers.append(Answer(id=question.id, values=values))
         return answers

@@ -115,7 +115,10 @@ def _surest(model, group: Sequence[Item], special: Special, never: list[int]) ->
         logits_RV = logits(model, part_RH, special.size)
         logits_RV[:, never] = -torch.inf
         top_R, token_R = logits_RV.max(-1)
-        best.append(top_R - logits_RV.logsumexp(-1))
+        sure_R = top_R - logits_RV.logsumexp(-1)
+        if not sure_R.isfinite().all():
+            raise FloatingPointError("the model has diverged: a token's probability is no number")
+        best.append(sure_R)
         token.append(token_R)
     best_R, token_R = torch.cat(best), torch.cat(token)
     counts = [len(item.sequences[0].read_R) for item in group]

@@ -10,6 +10,7 @@ Shape suffixes: B rows, T positions of a row, L positions of a sequence, R posit
 H hidden size, V vocabulary.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as List
 from dataclasses import dataclass
@@ -196,6 +197,15 @@ def read_each(
             values[i] = value
     model.train(training)
     return values
+
+
+def require_finite(name: str, scores: List[float]) -> None:
+    """Raises `FloatingPointError` where a score is no number: no answer follows from it."""
+    for score in scores:
+        if not math.isfinite(score):
+            raise FloatingPointError(
+                f"the model has diverged: a score of question {name} is {score}"
+            )
 
 
 def logits(model: Transformer, hidden_RH: torch.Tensor, vocabulary: int) -> torch.Tensor:

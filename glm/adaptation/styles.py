@@ -13,7 +13,7 @@ A style is a frozen dataclass with four methods. The training loop knows no more
         the sums of their weights. `rng` is for styles that draw (infilling); others ignore it
     answer(model, head, items, tokenizer, batch_positions) -> list[Answer]
         in the order of the items, in evaluation mode and without gradients; the same for every
-        batch size, up to rounding
+        batch size, up to rounding. Raises `FloatingPointError` where a score is no number
 
 Precision is the caller's: hold one autocast context over a whole training or evaluation.
 """

@@ -53,10 +53,15 @@ class Found:
 
 
 def log_probabilities(model: Transformer, hidden_RH: torch.Tensor, search: Search) -> torch.Tensor:
-    """log p over the real vocabulary, in fp32 at least; banned ids stay in the normaliser."""
+    """log p over the real vocabulary, in fp32 at least; banned ids stay in the normaliser.
+
+    Raises `FloatingPointError` where a logit is no number, which makes its whole row so.
+    """
     logits_RV = _logits(model, hidden_RH)[:, : search.vocabulary]
     wide = logits_RV if logits_RV.dtype == torch.float64 else logits_RV.float()
     log_RV = wide.log_softmax(-1)
+    if not log_RV[:, 0].isfinite().all():
+        raise FloatingPointError("the model has diverged: a token's probability is no number")
     if search.banned:
         log_RV[:, list(search.banned)] = -torch.inf
     return log_RV

@@ -1,8 +1,11 @@
-"""The loss curve and the ledger of a training run, and the alarm when a loss is no number."""
+"""The loss curve and the ledger of a training run, and the alarm when a loss is no number.
+
+So it is when a gradient is none, or a weight after the last update.
+"""
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -50,17 +53,23 @@ class Curve:
         if len(self.pending) >= self.every:
             self.flush()
 
+    def end(self, weights: Iterable[Tensor]) -> None:
+        """The lines still due; raises `Diverged` where the last update has made no numbers."""
+        self.flush()
+        if not all(bool(weight.isfinite().all()) for weight in weights):
+            raise Diverged(self.optimisation.steps, {"weights": "not finite after the last update"})
+
     def flush(self) -> None:
         for step, loss, norm, rate, batch in self.pending:
-            value = float(loss)
-            if not math.isfinite(value):
+            value, length = float(loss), float(norm)
+            if not (math.isfinite(value) and math.isfinite(length)):
                 ids = [str(name) for piece in batch for name in piece.ids][:32]
-                facts = {"loss": str(value), "gradient_norm": str(float(norm)), "lr": rate}
+                facts = {"loss": str(value), "gradient_norm": str(length), "lr": rate}
                 raise Diverged(step, facts | {"batch": ids})
             self.losses.append(value)
             last = step + 1 == self.optimisation.steps
             if (step + 1) % LOG_STEPS == 0 or last:
-                self._line(step + 1, rate, float(norm))
+                self._line(step + 1, rate, length)
         self.pending.clear()
 
     def _line(self, step: int, rate: float, norm: float) -> None:

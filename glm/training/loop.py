@@ -91,7 +91,8 @@ def train(
         The ledger: the pieces' amounts summed over the whole run, "steps" and "seconds".
 
     Raises:
-        Diverged: a loss was NaN or infinite, with the batch's ids, gradient norm and rate.
+        Diverged: a loss or a gradient was NaN or infinite, with the batch's ids, the norm and the
+            rate; or a weight was after the last update.
         Interrupted: the step was asked to stop; a checkpoint was written.
     """
     trained = nn.ModuleList([model] if head is None else [model, head])
@@ -132,7 +133,7 @@ def train(
             if stop:
                 raise Interrupted(f"stopped after step {done} of {optimisation.steps}")
             saved_at = time.monotonic()
-    curve.flush()
+    curve.end(trained.parameters())
     network.eval()
     return curve.ledger() | {"steps": optimisation.steps}
 

@@ -44,7 +44,7 @@ class Dataset:
         facts: dict[str, Any] = {}
         for split in self.splits:
             loaded = load(task, split, source)
-            rows = _first(loaded.rows, self.limits.get(split, 0))
+            rows = _first(loaded.rows, self.limits.get(split, 0), task.grouped_by)
             with (work.folder / f"{split}.jsonl").open("w", encoding="utf-8") as out:
                 out.writelines(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
             facts[split] = {
@@ -74,15 +74,18 @@ class Dataset:
         return Cost()
 
 
-def _first(rows: list[Mapping[str, Any]], limit: int) -> list[Mapping[str, Any]]:
-    """The first `limit` rows, without a torn group at the end (MultiRC's answers of a question)."""
+def _first(rows: list[Mapping[str, Any]], limit: int, grouped_by: str) -> list[Mapping[str, Any]]:
+    """The first `limit` rows, without a torn group at the end (MultiRC's answers of a question).
+
+    A first group that is longer than the limit is kept whole.
+    """
     if not limit or limit >= len(rows):
         return rows
-    group = [row.get("group", row["id"]) for row in rows[: limit + 1]]
+    group = [row[grouped_by] for row in rows]
     last = limit
     while last > 0 and group[last - 1] == group[limit]:
         last -= 1
-    return rows[:last] or rows[:limit]
+    return rows[: last or group.count(group[0])]
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

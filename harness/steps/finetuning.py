@@ -24,6 +24,7 @@ from glm.objectives.blank_infilling import BlankInfilling
 from glm.training import checkpoints, loop
 from glm.training.optimisation import Optimisation
 from glm.training.pieces import Piece
+from harness.errors import Diverged
 from harness.steps import predictions
 from harness.steps.dataset import read_rows
 from harness.steps.finetune import ASKED, Finetune, ZeroShot
@@ -103,7 +104,10 @@ def run(spec: Finetune, work: Work) -> None:
         if split:
             asked = ask(spec, work, split, train=False)
             encoded = style.encode(asked, tokenizer, longest)
-            answers = style.answer(model, head, encoded, tokenizer)
+            try:
+                answers = style.answer(model, head, encoded, tokenizer)
+            except FloatingPointError as error:
+                raise Diverged(int(ledger["steps"]), {"predicting": str(error)}) from None
             predictions.write(work.folder / f"{name}.parquet", answers)
             work.log("predicted", split=split, questions=len(answers))
     cut = {"training": sum(item.cut > 0 for item in items)}

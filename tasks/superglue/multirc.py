@@ -28,6 +28,7 @@ from tasks.superglue.wording import (
     write,
 )
 
+GROUP = "question_id"
 LABELS = (0, 1)
 VERBALIZERS = ("No", "Yes")
 TRUTH = ("False", "True")  # pattern 3
@@ -36,7 +37,7 @@ TRUTH = ("False", "True")  # pattern 3
 def ask(row: Row, how: How) -> list[Question]:
     """One question per answer; patterns 0 to 4."""
     require_pattern("MultiRC", how, MULTIRC.patterns)
-    group = row["question_id"]
+    group = row[GROUP]
     if how.style == "classifier":
         b = write(row["question"], " answer: ", row["answer"], side="b")
         return [replace(pair(row, write(cut(row["passage"])), b, LABELS), group=group)]
@@ -72,7 +73,7 @@ def rows(record: Mapping[str, Any]) -> list[Row]:
         question_id = f"{first}-{identity(question)}"
         for answer in question["answers"]:
             require(None if isinstance(answer, dict) else "an answer is no object: " + repr(answer))
-            row = {"id": f"{question_id}-{identity(answer)}", "question_id": question_id}
+            row = {"id": f"{question_id}-{identity(answer)}", GROUP: question_id}
             row |= {"passage": passage["text"], "question": question["question"]}
             row |= {"answer": answer["text"]} if "text" in answer else {}
             found.append(row | ({"label": answer["label"]} if "label" in answer else {}))
@@ -85,7 +86,7 @@ def hub_rows(record: Mapping[str, Any]) -> list[Row]:
     require(shape(record, idx=dict, paragraph=str, question=str, answer=str))
     idx = record["idx"]
     question_id = f"{identity(idx, 'paragraph')}-{identity(idx, 'question')}"
-    row = {"id": f"{question_id}-{identity(idx, 'answer')}", "question_id": question_id}
+    row = {"id": f"{question_id}-{identity(idx, 'answer')}", GROUP: question_id}
     row |= {"passage": record["paragraph"]}
     row |= {"question": record["question"], "answer": record["answer"]}
     return [row | hub_label(record, LABELS)]
@@ -106,6 +107,7 @@ MULTIRC = Task(
     check=check,
     patterns=5,
     rows=rows,
+    grouped_by=GROUP,
     hub=on_hub("multirc", hub_rows),
     counts={"train": 27243, "dev": 4848, "test": 9693},
 )

@@ -16,6 +16,7 @@ from tasks.superglue.wording import (
     cut,
     gold,
     hub_rows,
+    marked,
     on_hub,
     pair,
     require_pattern,
@@ -47,14 +48,11 @@ def _patterns(w: str, s1: str, s2: str) -> tuple[Text, ...]:
 
 
 def _classified(row: Row) -> Question:
-    before = f"{row['word']}: "
-    shift = len(before) + len(row["sentence1"])  # where sentence 2 begins in the joined text
-    marks = (
-        (0, len(before) + row["start1"], len(before) + row["end1"]),
-        (0, shift + row["start2"], shift + row["end2"]),
+    sentences = (
+        marked(row[f"sentence{n}"], {n: (row[f"start{n}"], row[f"end{n}"])}) for n in (1, 2)
     )
-    a, b = write(before, cut(row["sentence1"])), write(cut(row["sentence2"]), side="b")
-    return pair(row, a, b, LABELS, marks=marks)
+    first, second = sentences
+    return pair(row, write(f"{row['word']}: ", *first), write(*second, side="b"), LABELS)
 
 
 def check(row: Row) -> str | None:

@@ -23,6 +23,18 @@ def cut(text: str) -> Part:
     return Part(text, cut="end")
 
 
+def marked(text: str, words: Mapping[int, tuple[int, int]]) -> list[Part]:
+    """A text whose words (number -> start and end, apart from each other) are parts of their own.
+
+    A text that is too long keeps a window around its first word.
+    """
+    parts, at, end = [], 0, "start"
+    for number, (start, stop) in sorted(words.items(), key=lambda word: word[1]):
+        parts += [Part(text[at:start], cut=end), Part(text[start:stop], mark=number)]
+        at, end = stop, "end"
+    return [*parts, cut(text[at:])]
+
+
 def write(*pieces: str | Part | Blank, side: str = "a") -> Text:
     """Pieces -> parts of one side; empty pieces fall away."""
     parts = (Part(piece) if isinstance(piece, str) else piece for piece in pieces)

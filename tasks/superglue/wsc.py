@@ -19,6 +19,7 @@ Negatives are the row's `candidates` where its file has them, and are mined by r
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tasks.errors import UserError
@@ -30,6 +31,7 @@ from tasks.superglue.wording import (
     BLANK,
     cut,
     hub_rows,
+    marked,
     on_hub,
     pair,
     require_pattern,
@@ -110,7 +112,7 @@ def pronoun_span(row: Row) -> tuple[int, int] | None:
     return None
 
 
-def _marked(row: Row) -> tuple[str, tuple[int, int]]:
+def _starred(row: Row) -> tuple[str, tuple[int, int]]:
     """The text with the pronoun between stars, and where the pronoun stands in it."""
     start, end = pronoun_span(row) or (0, 0)
     text = row["text"]
@@ -118,7 +120,7 @@ def _marked(row: Row) -> tuple[str, tuple[int, int]]:
 
 
 def _patterns(row: Row) -> tuple[Text, ...]:
-    text, pronoun = cut(_marked(row)[0]), f"the pronoun '*{row['span2_text']}*'"
+    text, pronoun = cut(_starred(row)[0]), f"the pronoun '*{row['span2_text']}*'"
     asked = f" Question: In the passage above, what does {pronoun} refer to? Answer:"
     return (
         write(text, f" The{pronoun[3:]} refers to", BLANK, "."),
@@ -128,12 +130,13 @@ def _patterns(row: Row) -> tuple[Text, ...]:
 
 
 def _classified(row: Row) -> Classify:
-    """Two classes; the pronoun and, where it stands in the text, the span are marked."""
-    text, (start, end) = _marked(row)
+    """Two classes; the pronoun and the span are marked, the latter on its own side where its words
+    stand apart in the text."""
+    text, pronoun = _starred(row)
     span = re.search(rf"(?<!\w){re.escape(row['span1_text'])}(?!\w)", text, re.IGNORECASE)
-    marks = ((0, start, end), *(((0, *span.span()),) if span else ()))
-    b = write(cut(row["span1_text"]), side="b")
-    return pair(row, write(cut(text)), b, LABELS, marks=marks)
+    a = marked(text, {1: pronoun} | ({2: span.span()} if span else {}))
+    b = replace(cut(row["span1_text"]), mark=0 if span else 2)
+    return pair(row, write(*a), write(b, side="b"), LABELS)
 
 
 def rows(record: Mapping[str, Any]) -> list[Row]:

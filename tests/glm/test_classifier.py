@@ -8,6 +8,7 @@ import torch
 
 from glm.adaptation.classifier import ClassifierStyle, Head
 from glm.adaptation.encoding import CAUSAL
+from glm.adaptation.sequences import read_all
 from glm.models.transformer import Shape, build
 from tasks.errors import UserError
 from tasks.spec import Classify, Part
@@ -103,7 +104,7 @@ def test_a_causal_backbone_reads_its_whole_input_at_the_last_token():
 
 
 def test_dropout_leaves_evaluation_alone_and_seeds_decide_the_head():
-    asked = questions(3)
+    asked = questions(3, inputs=2, classes=1)
     style, net = ClassifierStyle(dropout=0.5), build(SHAPE, 0)
     head, same, other = (style.head(SHAPE, asked, seed=s) for s in (1, 1, 2))
     items = style.encode(asked, TOKENIZER, 64)
@@ -119,3 +120,93 @@ def test_a_missing_head_and_mixed_classes_are_refused():
         style.loss(build(SHAPE, 0), None, items, TOKENIZER)
     with pytest.raises(UserError, match=r"\[2, 3\] classes"):
         style.head(SHAPE, [*questions(1), *questions(1, classes=2)])
+
+
+# ---- marked words
+
+
+def about_words(count: int) -> list[Classify]:
+    """Sentences of noise with two marked words, alike or not: what [CLS] alone says of them is
+    little in an untrained model."""
+    rng = np.random.default_rng(3)
+    made = []
+    for n in range(count):
+        first = rng.integers(10, 20)
+        second = first if n % 2 else (first - 10 + rng.integers(1, 10)) % 10 + 10
+        noise = [" ".join(map(str, rng.integers(20, 50, size=3))) for _ in range(3)]
+        parts = (Part(noise[0], "start"), Part(str(first), mark=1), Part(noise[1], "end"))
+        parts += (Part(str(second), side="b", mark=2), Part(noise[2], "end", "b"))
+        made.append(Classify(str(n), (parts,), 2, ("no", "yes"), (n % 2,)))
+    return made
+
+
+def test_the_head_sees_the_marked_words_beside_the_pooled_vector():
+    style, net, asked = ClassifierStyle(), build(SHAPE, 0), about_words(4)
+    head = style.head(SHAPE, asked)
+    assert head.out.in_features == 3 * SHAPE.hidden
+    items = style.encode(asked, TOKENIZER, 64)
+    for item, question in zip(items, asked):
+        row = item.sequences[0]
+        words = [int(part.text) for part in question.inputs[0] if part.mark]
+        assert row.tokens_L[row.read_R].tolist() == [TINY.cls, *words]
+    with torch.no_grad():
+        head.out.weight[0, SHAPE.hidden :] = 1.0
+    states = read_all(net.eval(), items, TINY.pad).view(4, 3, -1)
+    wanted = states[:, 1:].sum((1, 2))
+    found = style.answer(net, head, items, TOKENIZER)
+    assert [answer.scores[0] for answer in found] == pytest.approx(wanted.tolist(), abs=1e-4)
+
+
+def test_a_word_of_several_tokens_is_their_mean():
+    text = (Part("10 11 12", mark=1), Part("13", "end"))
+    asked = [Classify("1", (text,), 2, ("no", "yes"), (0,))]
+    style, net = ClassifierStyle(), build(SHAPE, 0).eval()
+    items = style.encode(asked, TOKENIZER, 64)
+    head = style.head(SHAPE, asked)
+    with torch.no_grad():
+        head.out.weight[1, SHAPE.hidden :] = 1.0
+    states_RH = read_all(net, items, TINY.pad).detach()
+    [found] = style.answer(net, head, items, TOKENIZER)
+    assert found.scores[1] == pytest.approx(float(states_RH[1:].mean(0).sum()), abs=1e-4)
+
+
+def test_inputs_with_and_without_a_marked_word_are_refused():
+    plain, word = (Part("10"),), (Part("11", mark=1),)
+    mixed = [Classify("1", (plain, word), 1, ("a", "b"), (0,))]
+    with pytest.raises(UserError, match="question 1 has a marked word in some inputs only"):
+        ClassifierStyle().encode(mixed, TOKENIZER, 64)
+    with pytest.raises(UserError, match=r"\[0, 1\] marked words"):
+        ClassifierStyle().head(SHAPE, [Classify("1", (plain,), 1), *mixed])
+
+
+# ---- what the names of the classes must not decide
+
+
+def test_swapping_the_names_of_the_classes_swaps_the_scores_and_nothing_else():
+    asked = questions(10, classes=2)
+    swapped = [replace(q, labels=q.labels[::-1], gold=(1 - q.gold[0],)) for q in asked]
+    both = []
+    for each in (asked, swapped):
+        style, net = ClassifierStyle(dropout=0.0), build(SHAPE, 0)
+        head = style.head(SHAPE, each, seed=1)
+        trained = torch.nn.ModuleList([net, head])
+        optimiser = torch.optim.Adam(trained.parameters(), lr=1e-3)
+        items = style.encode(each, TOKENIZER, 64)
+        for _ in range(5):
+            optimiser.zero_grad()
+            style.loss(net, head, items, TOKENIZER).backward()
+            optimiser.step()
+        both.append(style.answer(net, head, items, TOKENIZER))
+    for one, other in zip(*both, strict=True):
+        assert one.scores == pytest.approx(other.scores[::-1], abs=1e-5)
+        assert len(set(one.scores)) == 2
+
+
+def test_a_score_that_is_no_number_is_no_choice():
+    asked, style, net = questions(3), ClassifierStyle(), build(SHAPE, 0)
+    head = style.head(SHAPE, asked)
+    items = style.encode(asked, TOKENIZER, 64)
+    with torch.no_grad():
+        head.out.bias[1] = torch.nan
+    with pytest.raises(FloatingPointError, match="diverged: a score of question"):
+        style.answer(net, head, items, TOKENIZER)

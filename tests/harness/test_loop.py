@@ -132,6 +132,48 @@ def test_a_loss_that_is_no_number_stops_the_run_at_once_with_the_batch(tmp_path)
     assert "diverged@5" in str(caught.value)
 
 
+class Cliff(torch.autograd.Function):
+    """A loss of 1 whose gradient is no number."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.sum() * 0 + 1
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * torch.full((4,), math.nan)
+
+
+def step_on(loss_of, tmp_path, lr=1e-2):
+    """One update of a model of four weights by a loss of its own."""
+    model: Any = torch.nn.Linear(4, 1, bias=False)
+    torch.nn.init.ones_(model.weight)
+    piece = Piece(lambda: loss_of(model.weight.flatten()), 1.0, ids=["q7"])
+    return loop.train(
+        model,
+        lambda step: [piece],
+        Optimisation(steps=1, lr=lr, warmup_steps=0, decay_steps=2),
+        Bench(tmp_path),
+        seed=0,
+        checkpoint_seconds=1e9,
+        device=torch.device("cpu"),
+        model=model,
+    )
+
+
+def test_a_gradient_that_is_no_number_stops_the_run_though_the_loss_is_one(tmp_path):
+    with pytest.raises(Diverged) as caught:
+        step_on(Cliff.apply, tmp_path)
+    assert caught.value.detail["loss"] == "1.0"
+    assert caught.value.detail["gradient_norm"] == "nan"
+    assert caught.value.detail["batch"] == ["q7"]
+
+
+def test_a_last_update_that_makes_no_numbers_is_no_trained_model(tmp_path):
+    with pytest.raises(Diverged, match=r"diverged@1 .*after the last update"):
+        step_on(torch.sum, tmp_path, lr=1e39)
+
+
 def test_the_curve_has_a_line_at_the_last_step_and_falls(tmp_path):
     work = Bench(tmp_path)
     trained(work, optimisation=Optimisation(40, 1e-2, 4, 40))

@@ -4,7 +4,8 @@ A prompt that changes on purpose changes the golden in the same commit:
 
     python -m tests.tasks.test_prompts
 
-A part is ["a", "its text", "end"]: its side, its text, the end that may be cut; a blank is ["a"].
+A part is ["a", "its text", "end"]: its side, its text, the end that may be cut, and its mark if it
+has one; a blank is ["a"].
 """
 
 import json
@@ -20,8 +21,11 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "prompts.json"
 WANTED: dict[str, list[dict[str, Any]]] = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
 
 
-def parts(text: Text) -> list[list[str]]:
-    return [[p.side] if isinstance(p, Blank) else [p.side, p.text, p.cut] for p in text]
+def parts(text: Text) -> list[list[str | int]]:
+    return [
+        [p.side] if isinstance(p, Blank) else [p.side, p.text, p.cut, *[p.mark] * bool(p.mark)]
+        for p in text
+    ]
 
 
 def rendered(question: Question) -> dict[str, Any]:
@@ -32,7 +36,7 @@ def rendered(question: Question) -> dict[str, Any]:
             return facts | {"loss": question.loss, "gold": list(question.gold)}
         case Classify():
             facts = {"inputs": list(map(parts, question.inputs)), "labels": list(question.labels)}
-            return facts | {"marks": list(map(list, question.marks)), "gold": list(question.gold)}
+            return facts | {"gold": list(question.gold)}
         case Generate():
             return {"text": parts(question.text), "targets": list(question.targets)}
         case Continue():

@@ -320,11 +320,17 @@ def test_an_unlabelled_row_has_no_gold() -> None:
 
 def test_the_classifier_marks_the_words_it_is_about() -> None:
     def marked(question: Classify) -> list[str]:
-        joined = "".join(part.text for part in question.inputs[0] if isinstance(part, Part))
-        return [joined[start:end] for _, start, end in question.marks]
+        marks = {p.mark: p.text for p in question.inputs[0] if isinstance(p, Part) and p.mark}
+        assert question.marks == len(marks)
+        return [marks[number] for number in sorted(marks)]
 
     assert marked(ask("wic", How(style="classifier"))[0]) == ["bank", "banks"]
     assert marked(ask("wsc", How(style="classifier"))[0]) == ["he", "Bob"]
+    apart = RECORDS["wsc"]["target"] | {"span1_text": "Ann and Bob"}
+    text = RECORDS["wsc"]["text"] + " And so on."
+    assert marked(ask("wsc", How(style="classifier"), text=text, target=apart)[0])[1] == (
+        "Ann and Bob"
+    )
 
 
 @pytest.mark.parametrize(

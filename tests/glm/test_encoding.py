@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import AddedToken
 from tokenizers.implementations import ByteLevelBPETokenizer
 
-from glm.assemble import pieces, source
-from glm.tokens import Tokenizer, bert, bpe, train_wordpiece
+from glm.adaptation.encoding import pieces, source
+from glm.data.tokenizer import Tokenizer, bert, bpe, train_wordpiece
 from tasks.spec import Blank, Classify, Cloze, Generate, Part, Text
+from tasks.superglue.wording import marked
 from tests.tasks.prompts import asked
 
 VOCABULARIES = Path(os.environ.get("GLM_HARNESS_DATA", "/nowhere"), "vocab")
@@ -41,11 +43,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tokenizer]:
     """Small vocabularies of the three kinds, with whole words of the prompts among their pieces."""
     corpus = sorted({spoken(text).replace("[MASK]", "") for text, _ in texts()}) * 2
     made = {"bert": train_wordpiece(corpus, 600)}
-    specials = {"roberta": ["<s>", "<pad>", "</s>", "<unk>", "<mask>"], "gpt2": ["<|endoftext|>"]}
+    specials = {"roberta": "<s> <pad> </s> <unk> <mask>", "gpt2": "<|endoftext|>"}
     for kind, names in specials.items():
         folder = tmp_path_factory.mktemp(kind)
         model = ByteLevelBPETokenizer()
-        model.train_from_iterator(corpus, 800, show_progress=False, special_tokens=names)
+        added: list[str | AddedToken] = [*names.split()]
+        model.train_from_iterator(iter(corpus), 800, show_progress=False, special_tokens=added)
         model.save_model(str(folder))
         made[kind] = bpe(kind, folder / "vocab.json", folder / "merges.txt")
     return made
@@ -108,6 +111,19 @@ def test_wordpieces_are_the_same_part_by_part(trained: dict[str, Tokenizer]) -> 
         [parts] = pieces([text], tokenizer, separator=separator)
         alone = [None if isinstance(p, Blank) else tokenizer.encode(p.text) for p in text]
         assert [part.ids for part in parts] == alone, spoken(text)
+
+
+def test_a_marked_word_is_found_in_what_is_left_of_a_text(trained: dict[str, Tokenizer]) -> None:
+    text = "tea in Assam and in Assam again, by hand, by hand, by hand"
+    words = {1: (7, 12), 2: (20, 25)}
+    for kind, tokenizer in trained.items():
+        [parts] = pieces([tuple(marked(text, words))], tokenizer)
+        for room in (100, 14):
+            given = source(parts, tokenizer.special, room, "q")
+            spelled = [
+                tokenizer.decode([given.tokens[i] for i in word]).strip() for word in given.words
+            ]
+            assert spelled == ["assam" if kind == "bert" else "Assam"] * 2, (kind, room)
 
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=6)

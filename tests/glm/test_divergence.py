@@ -1,0 +1,43 @@
+"""A model whose weights are no numbers answers nothing, whatever it is asked."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from glm.adaptation.styles import STYLES
+from glm.models.transformer import Shape, build
+from tasks.spec import Blank, Classify, Cloze, Continue, Generate, Part, Question
+from tests.glm.numbers import TINY, Numbers
+
+TOKENIZER: Any = Numbers(TINY)
+SHAPE = Shape(2, 32, 4, 64, positions=64, dropout=0.0, attention_dropout=0.0)
+TEXT = (Part("10 11 12", "end"), Blank(), Part("13"))
+CLOZE = Cloze("7", TEXT, ("20 21", "22"), (0,))
+WRITING = Generate("7", TEXT, ("20 21",))
+ASKED: dict[str, Question] = {
+    "cloze": CLOZE,
+    "bert-cloze": CLOZE,
+    "classifier": Classify("7", ((Part("10 11"),),), 2, ("no", "yes"), (0,)),
+    "seq2seq": WRITING,
+    "infill": WRITING,
+    "bert-infill": WRITING,
+    "lm": Continue("7", "10 11 12 13"),
+}
+
+
+def test_every_style_is_asked_here() -> None:
+    assert set(ASKED) == set(STYLES)
+
+
+@pytest.mark.parametrize("broken", [float("nan"), 1e30])
+@pytest.mark.parametrize("name", ASKED)
+def test_no_answer_follows_from_weights_that_are_no_numbers(name: str, broken: float) -> None:
+    style, model, question = STYLES[name], build(SHAPE, 0), ASKED[name]
+    head = style.head(SHAPE, [question])
+    items = style.encode([question], TOKENIZER, 32)
+    with torch.no_grad():
+        for parameter in (*model.parameters(), *(head.parameters() if head else ())):
+            parameter.fill_(broken)
+    with pytest.raises(FloatingPointError, match="diverged"):
+        style.answer(model, head, items, TOKENIZER)
