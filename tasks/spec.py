@@ -5,12 +5,14 @@ A `Row` is one checked record of a data set, in the official field names. A task
 what `predictions.parquet` keeps and what metrics read. Nothing here knows a tokenizer.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tasks.files import Line, jsonl
+from tasks.sums import COMBINATIONS, Rows, total
 
 Row = Mapping[str, Any]
 
@@ -145,16 +147,40 @@ class Answer:
 
 @dataclass(frozen=True)
 class Metric:
-    """A number with a signature.
+    """A number with a signature, as a function of sums over answers.
 
-    Where it cannot be computed, `compute` returns None or raises `Absent` with the reason.
+    `statistics` gives every answer's row; it returns None where an answer cannot be measured (it is
+    unlabelled or was not given), or raises `Absent` with the reason. `combine` names what turns the
+    summed rows into the value (`tasks.sums.COMBINATIONS`). A metric of somebody else's program that
+    has no such form has a `whole` instead.
     """
 
     name: str
-    compute: Callable[[Sequence[Answer]], float | None]  # in 0..1 unless `unit` says otherwise
     signature: str  # everything that changes the number, e.g. "acc|version:1"
+    statistics: Callable[[Sequence[Answer]], Rows | None] | None = None
+    combine: str = "ratio"
     unit: str = "fraction"  # "fraction" is shown times 100; "ppl", "bits" as they are
     higher_is_better: bool = True
+    whole: Callable[[Sequence[Answer]], float | None] | None = None
+    # The expected rows under uniform guessing, where a row depends on more than its own answer.
+    guessed: Callable[[Sequence[Answer]], Rows] | None = None
+
+    def compute(self, answers: Sequence[Answer]) -> float | None:
+        """The value over all answers, in 0..1 unless `unit` says otherwise; None where undefined.
+
+        Raises `Absent` with the reason where one is known.
+        """
+        if not answers:
+            return None
+        if self.whole is not None:
+            return self.whole(answers)
+        rows = self.statistics(answers) if self.statistics else None
+        return None if rows is None else self.value(rows)
+
+    def value(self, rows: Rows) -> float | None:
+        """The value that rows of statistics add up to; None where it is undefined."""
+        value = float(COMBINATIONS[self.combine](total(rows)))
+        return None if math.isnan(value) else value
 
 
 @dataclass(frozen=True)
@@ -214,7 +240,11 @@ class Task:
     hub: OnHub | None = None
     counts: Mapping[str, int] = field(default_factory=dict)  # rows of the official splits
     profiles: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)  # other metrics
-    guess: Callable[[Question], int] | None = None  # the floor's choice; None: a constant one
+    guesses: Mapping[str, Callable[[Question], int]] = field(
+        default_factory=dict
+    )  # floors' choices
+    # Rows of one cluster are about one text: they are not independent of each other.
+    cluster: Callable[[Row], str] = lambda row: str(row.get("twin", row["id"]))
     notes: Callable[[How], str] = lambda how: ""  # what else changes scores, for the signature
 
 

@@ -1,10 +1,16 @@
-"""Predictions on disk: one parquet row per question, with everything that a metric reads."""
+"""Predictions on disk: one parquet row per question, with everything that a metric reads.
+
+Beside the scores lies what the metrics made of every answer: `items.parquet`, whose columns are
+id, cluster (answers about one text share it) and METRIC/0, METRIC/1, ..., the numbers whose sums
+the metric is a function of (`tasks.sums`).
+"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tasks.spec import Answer
+from tasks.sums import Rows
 
 
 def write(path: Path, answers: Sequence[Answer]) -> None:
@@ -60,3 +66,18 @@ def read(path: Path) -> list[Answer]:
         )
         for row in parquet.read_table(path).to_pylist()
     ]
+
+
+def write_items(
+    path: Path, answers: Sequence[Answer], clusters: Sequence[str], statistics: Mapping[str, Rows]
+) -> None:
+    """Write each answer's statistics by metric, in the order of the answers."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = {"id": [answer.id for answer in answers], "cluster": list(clusters)}
+    table = pa.table(columns, pa.schema([("id", pa.string()), ("cluster", pa.string())]))
+    for metric, rows in statistics.items():
+        for index, column in enumerate(zip(*rows, strict=True)):
+            table = table.append_column(f"{metric}/{index}", pa.array(column, pa.float64()))
+    parquet.write_table(table, path, compression="zstd")

@@ -1,11 +1,18 @@
 """From predictions to numbers: cheap, and apart, so that mending a metric costs no GPU hour."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.steps.step import Cost, Work
+
+if TYPE_CHECKING:
+    from tasks.spec import Answer, How, Metric, Question, Row, Task
+    from tasks.sums import Rows
+
+TRAINING = 5000  # training rows that are looked at for a constant output
 
 
 @dataclass(frozen=True)
@@ -16,7 +23,7 @@ class Score:
     that is mended has another one, so its scores are made again while the predictions stay.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     uses: ClassVar[str] = "cpu"
     task: str
     split: str
@@ -30,49 +37,88 @@ class Score:
     context: str = ""  # what else a reader of the number wants to know: recipe, scale, selection
 
     def run(self, work: Work) -> None:
-        """Write scores.json."""
+        """Write scores.json, and items.parquet with what every answer adds to each metric."""
         from harness.steps import predictions
         from harness.steps.dataset import read_rows
         from tasks import TASKS
-        from tasks.errors import Absent
-        from tasks.metrics import floor
-        from tasks.spec import How
+        from tasks.metrics.floors import commonest, floors
 
         task = TASKS[self.task]
         answers = predictions.read(work.inputs["predictions"] / self.predictions)
-        how = How(self.style, False, self.pattern, self.mode, options=self.options)
-        rows = read_rows(work.inputs["dataset"] / f"{self.split}.jsonl")
-        questions = [question for row in rows for question in task.ask(row, how)]
+        asked = self._asked(task, read_rows(work.inputs["dataset"] / f"{self.split}.jsonl"))
         known = {metric.name: metric for metric in task.metrics}
+        chosen = [known[name] for name in self.metrics]
+        measured = {metric.name: _measured(metric, answers) for metric in chosen}
+
         metrics = {}
-        for name, signature in zip(self.metrics, self.signatures, strict=True):
-            try:
-                value, reason = known[name].compute(answers), ""
-            except Absent as absent:
-                value, reason = None, str(absent)
-            if value is None and not reason:
-                reason = "cannot be computed from these answers"
-            metrics[name] = {
+        for metric, signature in zip(chosen, self.signatures, strict=True):
+            value, reason, _ = measured[metric.name]
+            metrics[metric.name] = {
                 "value": value,
                 "n": len(answers),
                 "signature": "|".join(filter(None, (signature, self.context))),
-                "unit": known[name].unit,
-                "higher_is_better": known[name].higher_is_better,
+                "unit": metric.unit,
+                "higher_is_better": metric.higher_is_better,
+                "combine": metric.combine if measured[metric.name][2] else "",
                 "reason": reason,
             }
-        lowest = floor(task, questions, answers) if task.group == "superglue" else {}
+
+        found = [asked[a.id][0] for a in answers if a.id in asked]
+        questions = found if len(found) == len(answers) else []
+        training = self._training(task, work.inputs["dataset"] / "train.jsonl")
         facts = {
             "task": self.task,
             "split": self.split,
             "metrics": metrics,
-            "floor": {name: lowest[name] for name in self.metrics if name in lowest},
+            "floors": floors(task, chosen, questions, answers, training),
+            "commonest": commonest(answers),
             "skipped": _skipped(json.loads((work.inputs["dataset"] / "dataset.json").read_text())),
         }
         (work.folder / "scores.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+        rows = {name: rows for name, (_, _, rows) in measured.items() if rows}
+        clusters = [asked[a.id][1] if a.id in asked else a.id for a in answers]
+        predictions.write_items(work.folder / "items.parquet", answers, clusters, rows)
+
+    def _asked(self, task: "Task", rows: "Sequence[Row]") -> "dict[str, tuple[Question, str]]":
+        """Every question by id, with the cluster of its row."""
+        how = self._how(False)
+        return {q.id: (q, task.cluster(row)) for row in rows for q in task.ask(row, how)}
+
+    def _training(self, task: "Task", path: Path) -> "Iterator[Question]":
+        """The first training questions of a generating task, for constant outputs."""
+        from harness.steps.dataset import read_rows
+
+        if task.group == "generation" and path.is_file():
+            how = self._how(True)
+            for row in read_rows(path)[:TRAINING]:
+                yield from task.ask(row, how)
+
+    def _how(self, train: bool) -> "How":
+        from tasks.spec import How
+
+        return How(self.style, train, self.pattern, self.mode, options=self.options)
 
     def cost(self) -> Cost:
         """Seconds at most."""
         return Cost(0.0, 4e3)
+
+
+def _measured(
+    metric: "Metric", answers: "Sequence[Answer]"
+) -> "tuple[float | None, str, Rows | None]":
+    """A metric's value, or the reason why there is none, and every answer's statistics."""
+    from tasks.errors import Absent
+
+    try:
+        if metric.statistics is None:
+            return metric.compute(answers), "", None
+        rows = metric.statistics(answers) if answers else None
+    except Absent as absent:
+        return None, str(absent), None
+    value = None if rows is None else metric.value(rows)
+    if value is None:
+        return None, "cannot be computed from these answers", None
+    return value, "", rows
 
 
 def _skipped(dataset: Mapping[str, Any]) -> dict[str, int]:

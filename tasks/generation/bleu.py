@@ -14,18 +14,19 @@ its own reference, as in the split of Du et al. (2017) with answers.
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import zip_longest
 
 from tasks.generation.rouge import installed, written
 from tasks.generation.text_repair import REPAIRS
 from tasks.spec import Answer, Metric
+from tasks.sums import Rows
 
 
 def tokenised_bleu(name: str, repair: str, *, lower: bool = False) -> Metric:
     """multi-BLEU over the tokens that `repair` leaves; the same repair on both sides."""
     return Metric(
         name=name,
-        compute=partial(corpus_bleu, repair=repair, lower=lower, tokens="none", smooth="none"),
+        statistics=partial(ngrams, repair=repair, lower=lower),
+        combine="bleu",
         signature=f"bleu|{_signature('none', 'none', lower)}|repair:{repair or 'none'}",
     )
 
@@ -34,34 +35,29 @@ def sacre_bleu(name: str = "sacrebleu", *, lower: bool = False) -> Metric:
     """`sacrebleu` as its command line computes it: 13a tokens, exponential smoothing."""
     return Metric(
         name=name,
-        compute=partial(corpus_bleu, lower=lower, tokens="13a", smooth="exp"),
+        statistics=partial(ngrams, lower=lower, tokens="13a"),
+        combine="bleu-smoothed",
         signature=f"bleu|{_signature('13a', 'exp', lower)}",
     )
 
 
-def corpus_bleu(
-    answers: Sequence[Answer],
-    *,
-    repair: str = "",
-    lower: bool = False,
-    tokens: str = "none",
-    smooth: str = "none",
-) -> float | None:
-    """Corpus BLEU-4 in 0..1; None without answers; `Absent` where something is missing."""
+def ngrams(
+    answers: Sequence[Answer], *, repair: str = "", lower: bool = False, tokens: str = "none"
+) -> Rows:
+    """What an answer adds to corpus BLEU: lengths, matched and all n-grams (see `sums.bleu`).
+
+    `sacrebleu` counts. Raises `Absent` where there is no text or no reference.
+    """
     from sacrebleu.metrics.bleu import BLEU
 
-    if not answers:
-        return None
     mend = REPAIRS[repair]
-    pairs = [written(answer) for answer in answers]
-    hypotheses = [mend(text) for text, _ in pairs]
-    # sacrebleu wants a list per reference number, with None where an answer has fewer of them.
-    references = [
-        list(column)
-        for column in zip_longest(*([mend(reference) for reference in refs] for _, refs in pairs))
-    ]
-    scorer = BLEU(lowercase=lower, tokenize=tokens, smooth_method=smooth, force=True)
-    return scorer.corpus_score(hypotheses, references).score / 100
+    scorer = BLEU(lowercase=lower, tokenize=tokens, smooth_method="none", force=True)
+    found = []
+    for answer in answers:
+        text, references = written(answer)
+        score = scorer.corpus_score([mend(text)], [[mend(one)] for one in references])
+        found.append((score.sys_len, score.ref_len, *score.counts, *score.totals))
+    return [tuple(map(float, row)) for row in found]
 
 
 def _signature(tokens: str, smooth: str, lower: bool) -> str:

@@ -14,6 +14,7 @@ from tasks.errors import Absent
 from tasks.generation.rouge import installed, written
 from tasks.generation.text_repair import REPAIRS
 from tasks.spec import Answer, Metric
+from tasks.sums import Rows, ones
 
 BETA = 1.2
 
@@ -22,7 +23,7 @@ def rouge_l(name: str = "rgl", repair: str = "ptb-lower") -> Metric:
     """ROUGE-L as the COCO caption tools define it."""
     return Metric(
         name=name,
-        compute=partial(mean_rouge_l, repair=repair),
+        statistics=partial(recall_f, repair=repair),
         signature=f"rougeL|beta:{BETA}|stem:no|sentence-mean|repair:{repair or 'none'}|version:1",
     )
 
@@ -32,20 +33,18 @@ def meteor(name: str = "mtr", repair: str = "ptb-lower") -> Metric:
     tool = installed("pycocoevalcap")
     return Metric(
         name=name,
-        compute=partial(corpus_meteor, repair=repair),
+        whole=partial(corpus_meteor, repair=repair),
         signature=f"meteor-1.5|lang:en|norm|repair:{repair or 'none'}|version:pycocoevalcap-{tool}",
     )
 
 
-def mean_rouge_l(answers: Sequence[Answer], *, repair: str = "") -> float | None:
-    """Mean F with beta 1.2 of the longest common subsequence, in 0..1; None without answers.
+def recall_f(answers: Sequence[Answer], *, repair: str = "") -> Rows:
+    """(F with beta 1.2 of the longest common subsequence, 1).
 
     Precision and recall are each the best over the references (as the COCO tools take them).
     """
-    if not answers:
-        return None
     mend = REPAIRS[repair]
-    total = 0.0
+    found = []
     for answer in answers:
         text, references = written(answer)
         words = mend(text).split()
@@ -55,9 +54,9 @@ def mean_rouge_l(answers: Sequence[Answer], *, repair: str = "") -> float | None
             common = lcs(words, gold)
             precision = max(precision, common / len(words) if words else 0.0)
             recall = max(recall, common / len(gold) if gold else 0.0)
-        if precision and recall:
-            total += (1 + BETA**2) * precision * recall / (recall + BETA**2 * precision)
-    return total / len(answers)
+        both = recall + BETA**2 * precision
+        found.append((1 + BETA**2) * precision * recall / both if precision and recall else 0.0)
+    return ones(found)
 
 
 def lcs(first: Sequence[str], second: Sequence[str]) -> int:
@@ -76,10 +75,11 @@ def lcs(first: Sequence[str], second: Sequence[str]) -> int:
     return len(second) - row.bit_count()
 
 
-def corpus_meteor(answers: Sequence[Answer], *, repair: str = "") -> float | None:
-    """Corpus METEOR in 0..1; raises `Absent` with what to install where it cannot run."""
-    if not answers:
-        return None
+def corpus_meteor(answers: Sequence[Answer], *, repair: str = "") -> float:
+    """Corpus METEOR in 0..1; raises `Absent` with what to install where it cannot run.
+
+    The Java program adds up statistics that it does not show, so METEOR has no rows of its own.
+    """
     mend = REPAIRS[repair]
     pairs = [written(answer) for answer in answers]
     try:

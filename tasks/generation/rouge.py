@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from tasks.errors import Absent
 from tasks.generation.text_repair import REPAIRS, sentences
 from tasks.spec import Answer, Metric
+from tasks.sums import Rows, ones
 
 TYPES = {"rg1": "rouge1", "rg2": "rouge2", "rgl": "rougeLsum"}
 
@@ -65,7 +66,7 @@ def rouge(kind: str, cleaning: Cleaning = PLAIN) -> Metric:
     split = "|split:lines-or-rule" if kind == "rgl" else ""
     return Metric(
         name=kind,
-        compute=partial(mean_f1, kind=kind, cleaning=cleaning),
+        statistics=partial(best_f1, kind=kind, cleaning=cleaning),
         signature=f"{TYPES[kind]}|f1|stem:yes{split}|{cleaning.signature}"
         f"|version:rouge-score-{installed('rouge-score')}",
     )
@@ -76,15 +77,10 @@ def rouges(cleaning: Cleaning = PLAIN) -> tuple[Metric, ...]:
     return tuple(rouge(kind, cleaning) for kind in TYPES)
 
 
-def mean_f1(answers: Sequence[Answer], *, kind: str, cleaning: Cleaning = PLAIN) -> float | None:
-    """Mean over answers of the best F1 against any reference, in 0..1.
-
-    None without answers; raises `Absent` where an answer has no text or no reference.
-    """
-    if not answers:
-        return None
+def best_f1(answers: Sequence[Answer], *, kind: str, cleaning: Cleaning = PLAIN) -> Rows:
+    """(the best F1 against any reference, 1); `Absent` where there is no text or no reference."""
     scorer = _scorer(TYPES[kind])
-    total = 0.0
+    found = []
     for answer in answers:
         text, references = written(answer)
         prediction = clean(text, cleaning, predicted=True)
@@ -93,8 +89,8 @@ def mean_f1(answers: Sequence[Answer], *, kind: str, cleaning: Cleaning = PLAIN)
             pair = (clean(reference, cleaning, predicted=False), prediction)
             target, guess = reversed(pair) if cleaning.swap else pair
             best = max(best, scorer.score(target, guess)[TYPES[kind]].fmeasure)
-        total += best
-    return total / len(answers)
+        found.append(best)
+    return ones(found)
 
 
 def written(answer: Answer) -> tuple[str, tuple[str, ...]]:

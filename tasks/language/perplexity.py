@@ -11,58 +11,69 @@ documents less one, although each document's first token is never scored; `refer
 
 import math
 from collections.abc import Sequence
-from functools import partial
 
 from tasks.errors import Absent
 from tasks.spec import Answer, Metric
+from tasks.sums import Rows, ones
+
+Answers = Sequence[Answer]
 
 
-def perplexity(answers: Sequence[Answer], *, reference: bool = False) -> float | None:
-    """exp(nats per token) over all answers; None without answers."""
-    if not answers:
-        return None
-    nll, tokens = total(answers, "nll"), total(answers, "tokens")
-    divisor = tokens + len(answers) - 1 if reference else tokens
-    if not divisor:
+def nats(answers: Answers, *, extra: int = 0) -> Rows:
+    """(nats, scored tokens and `extra` more); `Absent` where exp of their mean is no float."""
+    sums, tokens = values(answers, "nll"), values(answers, "tokens")
+    count = math.fsum(tokens) + max(0, extra * len(answers) - extra)
+    if not count:
         raise Absent("no token was scored")
-    if nll / divisor > 700:  # the largest exponent that a float's exponential holds is 709
-        raise Absent(f"the perplexity overflows: {nll / divisor:g} nats per token")
-    return math.exp(nll / divisor)
+    if (
+        math.fsum(sums) / count > 700
+    ):  # the largest exponent that a float's exponential holds is 709
+        raise Absent(f"the perplexity overflows: {math.fsum(sums) / count:g} nats per token")
+    return [(nll, number + extra) for nll, number in zip(sums, tokens)]
 
 
-def bits_per_byte(answers: Sequence[Answer]) -> float | None:
-    """Bits per UTF-8 byte over all answers, comparable across tokenizers; None without answers."""
-    if not answers:
-        return None
-    size = total(answers, "bytes")
-    if not size:
+def reference_nats(answers: Answers) -> Rows:
+    """(nats, all tokens); the combination takes one off, as the GLM code does."""
+    return nats(answers, extra=1)
+
+
+def bits(answers: Answers) -> Rows:
+    """(bits, UTF-8 bytes): comparable across tokenizers."""
+    sums, sizes = values(answers, "nll"), values(answers, "bytes")
+    if not math.fsum(sizes):
         raise Absent("no text was scored")
-    return total(answers, "nll") / math.log(2) / size
+    return [(nll / math.log(2), size) for nll, size in zip(sums, sizes)]
 
 
-def exact_match(answers: Sequence[Answer]) -> float | None:
-    """Share of answers whose target was right token by token, by teacher forcing."""
-    return total(answers, "exact") / len(answers) if answers else None
+def exact(answers: Answers) -> Rows:
+    """(1 if the target was right token by token, by teacher forcing, 1)."""
+    return ones(values(answers, "exact"))
 
 
-def total(answers: Sequence[Answer], name: str) -> float:
-    """The sum of a value over answers; raises `Absent` where one has none or it is not finite."""
-    values = [answer.values.get(name, math.nan) for answer in answers]
-    for answer, value in zip(answers, values):
+def values(answers: Answers, name: str) -> list[float]:
+    """A value of every answer; raises `Absent` where one has none or it is not finite."""
+    found = [answer.values.get(name, math.nan) for answer in answers]
+    for answer, value in zip(answers, found):
         if not math.isfinite(value):
             raise Absent(f"{name} of {answer.id} is {value}")
-    return math.fsum(values)
+    return found
 
 
 PPL = Metric(
-    "ppl", perplexity, "ppl|per:scored-token|version:1", unit="ppl", higher_is_better=False
-)
-REFERENCE_PPL = Metric(
     "ppl",
-    partial(perplexity, reference=True),
-    "ppl|per:all-tokens-less-one|version:1",
+    "ppl|per:scored-token|version:1",
+    nats,
+    "perplexity",
     unit="ppl",
     higher_is_better=False,
 )
-BPB = Metric("bpb", bits_per_byte, "bpb|utf-8-bytes|version:1", unit="bits", higher_is_better=False)
-EXACT = Metric("acc", exact_match, "acc|teacher-forced|all-tokens|version:1")
+REFERENCE_PPL = Metric(
+    "ppl",
+    "ppl|per:all-tokens-less-one|version:1",
+    reference_nats,
+    "perplexity-less-one",
+    unit="ppl",
+    higher_is_better=False,
+)
+BPB = Metric("bpb", "bpb|utf-8-bytes|version:1", bits, unit="bits", higher_is_better=False)
+EXACT = Metric("acc", "acc|teacher-forced|all-tokens|version:1", exact)

@@ -110,4 +110,5 @@ MULTIRC = Task(
     grouped_by=GROUP,
     hub=on_hub("multirc", hub_rows),
     counts={"train": 27243, "dev": 4848, "test": 9693},
+    cluster=lambda row: row["question_id"].rpartition("-")[0],  # the passage
 )

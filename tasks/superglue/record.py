@@ -125,15 +125,26 @@ def check(row: Row) -> str | None:
 
 
 def most_named(question: Question) -> int:
-    """The floor's answer: the candidate that the passage names most often, of equals the first."""
+    """A floor's answer: the candidate that the passage names most often, of equals the first."""
+    named = _named(question)
+    return named.index(max(named))
+
+
+def least_named(question: Question) -> int:
+    """A floor's answer: the candidate that the passage names least often, of equals the first."""
+    named = _named(question)
+    return named.index(min(named))
+
+
+def _named(question: Question) -> list[int]:
+    """How often the passage names each candidate."""
     if isinstance(question, Classify):
         candidates, text = question.labels, _passage_of(question.inputs[0])
     elif isinstance(question, Cloze):
         candidates, text = question.candidates, _passage_of(question.text)
     else:
         raise TypeError(f"ReCoRD asks no {type(question).__name__}")
-    named = [len(re.findall(rf"(?<!\w){re.escape(one)}(?!\w)", text)) for one in candidates]
-    return named.index(max(named))
+    return [len(re.findall(rf"(?<!\w){re.escape(one)}(?!\w)", text)) for one in candidates]
 
 
 def _passage_of(text: Text) -> str:
@@ -153,6 +164,7 @@ RECORD = Task(
     hub=on_hub("record", hub_rows),
     counts={"train": 100730, "dev": 10000, "test": 10000},
     profiles={"reference": RECORD_ASCII},
-    guess=most_named,
+    guesses={"most-named": most_named, "least-named": least_named},
+    cluster=lambda row: row["id"].rpartition("-")[0],  # the passage
     notes=lambda how: f"wrong:9|seed:{how.seed}",
 )

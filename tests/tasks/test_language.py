@@ -80,15 +80,15 @@ def test_perplexity_is_over_exactly_the_tokens_scored():
     case = GOLDEN["lm"]["cases"][0]
     lengths = [len(document) for document in GOLDEN["lm"]["documents"]]
     answers = [scored(2.0 * (n - 1), n - 1) for n in lengths]
-    assert perplexity.total(answers, "tokens") == case["predicted_tokens"] == 33
-    assert perplexity.perplexity(answers) == pytest.approx(math.exp(2))
-    assert perplexity.perplexity(answers, reference=True) == pytest.approx(math.exp(66 / 34))
+    assert sum(perplexity.values(answers, "tokens")) == case["predicted_tokens"] == 33
+    assert perplexity.PPL.compute(answers) == pytest.approx(math.exp(2))
+    assert perplexity.REFERENCE_PPL.compute(answers) == pytest.approx(math.exp(66 / 34))
 
 
 def test_bits_per_byte_is_the_same_for_a_coarse_and_a_fine_tokenizer():
     coarse, fine = [scored(math.log(2) * 20, 4, 10)], [scored(math.log(2) * 20, 9, 10)]
-    assert perplexity.bits_per_byte(coarse) == perplexity.bits_per_byte(fine) == pytest.approx(2)
-    assert perplexity.perplexity(coarse) != perplexity.perplexity(fine)
+    assert perplexity.BPB.compute(coarse) == perplexity.BPB.compute(fine) == pytest.approx(2)
+    assert perplexity.PPL.compute(coarse) != perplexity.PPL.compute(fine)
 
 
 @pytest.mark.parametrize("metric", [*HELDOUT.metrics, *LAMBADA.metrics], ids=lambda m: m.name)
@@ -103,9 +103,9 @@ def test_a_sum_that_is_missing_or_not_finite_makes_the_metric_absent(metric):
 
 def test_a_perplexity_that_overflows_is_absent():
     with pytest.raises(Absent, match="overflows"):
-        perplexity.perplexity([scored(1e6, 10)])
+        perplexity.PPL.compute([scored(1e6, 10)])
     with pytest.raises(Absent, match="no token was scored"):
-        perplexity.perplexity([scored(0, 0)])
+        perplexity.PPL.compute([scored(0, 0)])
 
 
 def test_perplexity_says_its_unit_and_that_less_is_better():

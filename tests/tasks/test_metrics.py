@@ -1,28 +1,25 @@
 """SuperGLUE's metrics: the original's values, other tools' values, and what has no value."""
 
 import json
+import math
 import random
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from tasks import TASKS
 from tasks.errors import Absent
-from tasks.metrics import (
-    RECORD,
-    RECORD_ASCII,
-    accuracy,
-    ascii_normalised,
-    exact_groups,
-    f1a,
-    floor,
-    macro_f1,
-    normalised,
-    superglue_average,
-)
-from tasks.spec import Answer, How, Question
+from tasks.metrics import ACCURACY, EXACT_GROUPS, F1A, MACRO_F1, RECORD, RECORD_ASCII
+from tasks.metrics.floors import commonest, floors
+from tasks.metrics.strings import ascii_normalised, normalised
+from tasks.spec import Answer, Blank, Generate, How, Part, Question
+from tasks.sums import COMBINATIONS, total
+from tasks.superglue.record import least_named
 from tests.tasks.samples import rows
 
 GOLDEN = json.loads(
@@ -40,16 +37,16 @@ def answered(choices: list[int], gold: list[int], groups: list[int] | None = Non
 def test_multirc_is_the_originals() -> None:
     case = GOLDEN["multirc"]
     answers = answered(case["predictions"], case["labels"], case["question_idx"])
-    assert exact_groups(answers) == pytest.approx(case["em"])
-    assert f1a(answers) == pytest.approx(case["f1a"])
-    assert accuracy(answers) == pytest.approx(case["acc"] / 100)
+    assert EXACT_GROUPS.compute(answers) == pytest.approx(case["em"])
+    assert F1A.compute(answers) == pytest.approx(case["f1a"])
+    assert ACCURACY.compute(answers) == pytest.approx(case["acc"] / 100)
 
 
 def test_cb_is_the_originals() -> None:
     case = GOLDEN["cb"]
     answers = answered(case["predictions"], case["labels"])
-    assert accuracy(answers) == pytest.approx(case["acc"] / 100)
-    assert macro_f1(answers) == pytest.approx(case["f1_macro"])
+    assert ACCURACY.compute(answers) == pytest.approx(case["acc"] / 100)
+    assert MACRO_F1.compute(answers) == pytest.approx(case["f1_macro"])
 
 
 def test_record_in_the_reference_profile_is_the_originals() -> None:
@@ -105,26 +102,28 @@ def test_f1_agrees_with_scikit_learn(seed: int) -> None:
     rng = random.Random(seed)
     choices, gold = ([rng.randrange(3) for _ in range(40)] for _ in range(2))
     theirs = f1_score(gold, choices, average="macro", zero_division=0)
-    assert macro_f1(answered(choices, gold)) == pytest.approx(theirs)
+    assert MACRO_F1.compute(answered(choices, gold)) == pytest.approx(theirs)
     binary = [c % 2 for c in choices], [g % 2 for g in gold]
-    assert f1a(answered(*binary)) == pytest.approx(f1_score(binary[1], binary[0]))
+    assert F1A.compute(answered(*binary)) == pytest.approx(f1_score(binary[1], binary[0]))
 
 
 def test_macro_f1_counts_the_classes_that_occur() -> None:
     # Class 2 occurs nowhere: scikit-learn leaves it out as well.
-    assert macro_f1(answered([0, 1], [0, 1])) == 1.0
+    assert MACRO_F1.compute(answered([0, 1], [0, 1])) == 1.0
     # Class 2 was chosen wrongly: its F1 is 0, class 0's 1, class 1's 0.
-    assert macro_f1(answered([0, 2], [0, 1])) == pytest.approx(1 / 3)
+    assert MACRO_F1.compute(answered([0, 2], [0, 1])) == pytest.approx(1 / 3)
 
 
 def test_a_number_that_cannot_be_computed_is_absent() -> None:
     unlabelled = [Answer("0", choice=0)]
     unanswered = [Answer("0", gold=(1,)), Answer("1", gold=(1,), choice=1)]
-    for compute in (accuracy, macro_f1, f1a, exact_groups, *(m.compute for m in RECORD)):
-        assert compute([]) is None
-        assert compute(unlabelled) is None
-        assert compute(unanswered) is None
-    assert f1a(answered([0, 0], [0, 0])) is None  # no right answer to find, and none claimed
+    for metric in (ACCURACY, MACRO_F1, F1A, EXACT_GROUPS, *RECORD):
+        assert metric.compute([]) is None
+        assert metric.compute(unlabelled) is None
+        assert metric.compute(unanswered) is None
+    assert (
+        F1A.compute(answered([0, 0], [0, 0])) is None
+    )  # no right answer to find, and none claimed
 
 
 def test_wsc_in_rank_mode_is_true_if_and_only_if_the_span_is_best() -> None:
@@ -133,63 +132,124 @@ def test_wsc_in_rank_mode_is_true_if_and_only_if_the_span_is_best() -> None:
         assert isinstance(question, Question)
         for choice in range(5):
             answer = Answer("0", choice=choice, gold=question.gold)  # type: ignore[union-attr]
-            assert accuracy([answer]) == float(choice in right)
+            assert ACCURACY.compute([answer]) == float(choice in right)
 
 
-# ---- the average
+# ---- sums
+
+CHOICES = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 4)), min_size=1, max_size=30
+)
 
 
-def test_the_average_counts_a_two_metric_task_as_the_mean_of_its_two() -> None:
-    # BERT-Base in Table 1 of the paper: 66.1.
-    values = {
-        "record": {"f1": 65.4, "acc": 64.9},
-        "copa": {"acc": 66.0},
-        "wsc": {"acc": 65.4},
-        "rte": {"acc": 70.0},
-        "boolq": {"acc": 74.9},
-        "wic": {"acc": 68.8},
-        "cb": {"f1": 70.9, "acc": 76.8},
-        "multirc": {"f1a": 68.4, "em": 21.5},
-    }
-    assert superglue_average(values, list(values)) == pytest.approx(66.1, abs=0.05)
-    for missing in values:
-        fewer = {task: numbers for task, numbers in values.items() if task != missing}
-        assert superglue_average(fewer, list(values)) is None
-    assert superglue_average(values | {"cb": {"f1": None, "acc": 1.0}}, list(values)) is None
-    assert superglue_average({}, []) is None
+@given(CHOICES, st.integers(0, 30))
+def test_a_metric_of_all_answers_is_the_combination_of_the_sums_of_any_parts(drawn, cut) -> None:
+    choices, gold, groups = map(list, zip(*drawn))
+    answers = answered(choices, gold, groups)
+    for metric in (ACCURACY, MACRO_F1, F1A, EXACT_GROUPS):
+        assert metric.statistics is not None
+        rows = metric.statistics(answers) or []
+        assert len(rows) == len(answers)
+        parts = [total(part) for part in (rows[:cut], rows[cut:]) if part]
+        whole = float(COMBINATIONS[metric.combine](np.sum(parts, axis=0)))
+        value = metric.compute(answers)
+        assert math.isnan(whole) if value is None else whole == pytest.approx(value, abs=1e-12)
 
 
-# ---- the floor
+def test_a_combination_takes_many_sums_at_once() -> None:
+    sums = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [2.0, 2.0, 2.0]])
+    assert COMBINATIONS["f1"](sums) == pytest.approx([0.4, np.nan, 1.0], nan_ok=True)
+    assert COMBINATIONS["ratio"](sums[:, :2]) == pytest.approx([0.5, np.nan, 1.0], nan_ok=True)
 
 
-def test_the_floor_of_accuracy_is_the_majority_class() -> None:
+# ---- the floors
+
+
+def test_the_floors_of_accuracy_are_the_majority_class_and_guessing() -> None:
     answers = answered([0] * 5, [1, 1, 1, 0, 0])
-    assert floor(TASKS["boolq"], [], answers) == {"acc": 0.6}
+    found = floors(TASKS["boolq"], [ACCURACY], [], answers)
+    assert found == {"acc": {"uniform": 0.5, "constant": 0.6}}
 
 
-def test_the_floor_of_cb_is_its_majority_class_in_both_metrics() -> None:
+def test_the_best_constant_of_cb_is_its_majority_class_in_both_metrics() -> None:
     # 23 / 28 / 5 rows as in the official dev split: 50.0 and 22.2, by hand.
     gold = [0] * 23 + [1] * 28 + [2] * 5
-    found = floor(TASKS["cb"], [], answered(gold, gold))
-    assert found == {"f1": pytest.approx(2 / 3 / 3), "acc": 0.5}
+    found = floors(TASKS["cb"], TASKS["cb"].metrics, [], answered(gold, gold))
+    assert found["f1"]["constant"] == pytest.approx(2 / 3 / 3)
+    assert found["acc"] == {"uniform": pytest.approx(1 / 3), "constant": 0.5}
 
 
-def test_the_floor_of_multirc_calls_every_answer_right() -> None:
+def test_the_best_constant_of_multirc_is_found_for_each_metric_alone() -> None:
     answers = answered([0] * 5, [0, 0, 0, 1, 1], [0, 0, 1, 1, 2])
-    found = floor(TASKS["multirc"], [], answers)
-    assert found == {"f1a": pytest.approx(4 / 7), "em": pytest.approx(1 / 3)}
+    found = floors(TASKS["multirc"], TASKS["multirc"].metrics, [], answers)
+    assert found["f1a"]["constant"] == pytest.approx(4 / 7)  # every answer is right
+    assert found["em"]["constant"] == pytest.approx(1 / 3)  # either way one question of three
 
 
-def test_the_floor_of_record_is_the_entity_named_most_often() -> None:
+def test_guessing_at_multircs_questions_is_right_with_the_product_of_chances() -> None:
+    answers = answered([0] * 5, [0, 0, 0, 1, 1], [0, 0, 1, 1, 2])
+    found = floors(TASKS["multirc"], TASKS["multirc"].metrics, [], answers)
+    assert found["em"]["uniform"] == pytest.approx((1 / 4 + 1 / 4 + 1 / 2) / 3)
+    # 2.5 chosen and 1 of 2 found, by hand.
+    assert found["f1a"]["uniform"] == pytest.approx(2 * 1 / (2.5 + 2))
+
+
+def test_uniform_guessing_is_what_random_answers_score() -> None:
+    rng = random.Random(0)
+    gold, groups = [rng.randrange(2) for _ in range(120)], [n // 4 for n in range(120)]
+    found = floors(TASKS["multirc"], TASKS["multirc"].metrics, [], answered(gold, gold, groups))
+    draws = [answered(rng.choices([0, 1], k=120), gold, groups) for _ in range(400)]
+    for metric in TASKS["multirc"].metrics:
+        mean = sum(metric.compute(drawn) or 0.0 for drawn in draws) / len(draws)
+        assert found[metric.name]["uniform"] == pytest.approx(mean, abs=0.01)
+
+
+def test_records_floors_are_guessing_and_the_entities_named_most_and_least_often() -> None:
     (row,) = rows("record")
     for style in ("cloze", "classifier"):
         (question,) = TASKS["record"].ask(row, How(style=style))
-        assert not isinstance(question, int)
         names = getattr(question, "candidates", None) or getattr(question, "labels", ())
         answer = Answer(row["id"], candidates=names, choice=0, gold=(1,), references=("Bob",))
-        assert floor(TASKS["record"], [question], [answer]) == {"f1": 1.0, "acc": 1.0}
+        found = floors(TASKS["record"], RECORD, [question], [answer])
+        least = float(names[least_named(question)] == "Bob")
+        wanted = {"uniform": 1 / len(names), "most-named": 1.0, "least-named": least}
+        assert found["acc"] == pytest.approx(wanted)
 
 
 def test_without_labels_there_is_no_floor() -> None:
-    assert floor(TASKS["copa"], [], [Answer("0", choice=1)]) == {"acc": None}
-    assert floor(TASKS["copa"], [], []) == {"acc": None}
+    copa = TASKS["copa"]
+    assert floors(copa, copa.metrics, [], [Answer("0", choice=1)]) == {"acc": {}}
+    assert floors(copa, copa.metrics, [], []) == {"acc": {}}
+
+
+def test_generations_floors_are_constant_copied_and_mixed_up_outputs() -> None:
+    xsum = TASKS["xsum"]
+    texts = [("A cat sat on a mat. It slept.", "a cat sat"), ("A dog ran. It fell.", "a dog ran")]
+    questions = [
+        Generate(str(n), (Part(source, cut="end"), Blank()), (target,), (target,))
+        for n, (source, target) in enumerate(texts * 2)
+    ]
+    answers = [Answer(q.id, text=q.targets[0], references=q.references) for q in questions]
+    found = floors(xsum, xsum.metrics[:1], questions, answers)["rg1"]
+    assert found["constant"] == pytest.approx((1 + 1 / 3) / 2)  # one of the two, for all
+    assert found["lead"] == pytest.approx(
+        (2 * 3 / (6 + 3) + 2 * 3 / (3 + 3)) / 2
+    )  # words in common
+    assert found["shuffled"] == 1.0  # the texts come twice: the other half's references are alike
+
+
+def test_a_blanks_floor_is_one_word_for_every_blank() -> None:
+    metric = TASKS["yahoo"].metrics[0]
+    question = Generate("0", (Part("a b"), Blank()), ("the",), ("a b the c d",), "a b {} c d")
+    answer = Answer("0", text="a b x c d", references=question.references)
+    found = floors(TASKS["yahoo"], [metric], [question], [answer])
+    assert found == {"bleu": {"constant": pytest.approx(1.0)}}
+
+
+def test_the_commonest_answer_counts_by_its_words_and_by_its_place() -> None:
+    same_words = [Answer(str(n), candidates=("No", "Yes"), choice=int(n > 0)) for n in range(4)]
+    assert commonest(same_words) == {"answer": "choice 1", "share": 0.75}
+    places = [Answer(str(n), candidates=(f"a{n}", f"b{n}"), choice=1) for n in range(3)]
+    assert commonest(places) == {"answer": "choice 1", "share": 1.0}
+    assert commonest([Answer("0", text="the"), Answer("1", text="a")]) is not None
+    assert commonest([Answer("0")]) is None

@@ -27,6 +27,14 @@ def answer(text: str | None, *references: str) -> Answer:
     return Answer("q1", text=text, references=references)
 
 
+def mean_f1(answers: list[Answer], kind: str, cleaning: rouge.Cleaning = rouge.PLAIN):
+    return rouge.rouge(kind, cleaning).compute(answers)
+
+
+def multi(answers: list[Answer]):
+    return bleu.tokenised_bleu("bleu", "").compute(answers)
+
+
 def corpus(count: int, seed: int, longest: int = 12) -> list[Answer]:
     rng = random.Random(seed)
 
@@ -56,9 +64,9 @@ def test_the_reference_profile_gives_the_numbers_of_the_original_training_loop()
 
 def test_only_the_reference_profile_loses_a_headline_of_four_words():
     headline = [answer("people died crash monday", "five people died in the crash on monday")]
-    assert rouge.mean_f1(headline, kind="rg1", cleaning=rouge.REFERENCE) == 0
-    assert rouge.mean_f1(headline, kind="rg1", cleaning=rouge.UNILM) == pytest.approx(8 / 12)
-    assert rouge.mean_f1(headline, kind="rg1") == pytest.approx(8 / 12)
+    assert mean_f1(headline, kind="rg1", cleaning=rouge.REFERENCE) == 0
+    assert mean_f1(headline, kind="rg1", cleaning=rouge.UNILM) == pytest.approx(8 / 12)
+    assert mean_f1(headline, kind="rg1") == pytest.approx(8 / 12)
 
 
 def test_rouge_lsum_is_not_symmetric_and_ours_takes_the_arguments_in_the_right_order():
@@ -66,8 +74,8 @@ def test_rouge_lsum_is_not_symmetric_and_ours_takes_the_arguments_in_the_right_o
     answers = [answer(case["prediction"], case["target"])]
     swapped = rouge.Cleaning(swap=True)
     for kind, name in rouge.TYPES.items():
-        assert rouge.mean_f1(answers, kind=kind) == case["right_order"][name]
-        assert rouge.mean_f1(answers, kind=kind, cleaning=swapped) == case["swapped"][name]
+        assert mean_f1(answers, kind=kind) == case["right_order"][name]
+        assert mean_f1(answers, kind=kind, cleaning=swapped) == case["swapped"][name]
 
 
 @pytest.mark.parametrize("kind", list(rouge.TYPES))
@@ -81,7 +89,7 @@ def test_our_word_memory_changes_no_rouge_score(kind):
         )
         for a in answers
     )
-    assert rouge.mean_f1(answers, kind=kind) == pytest.approx(wanted / 60, abs=1e-12)
+    assert mean_f1(answers, kind=kind) == pytest.approx(wanted / 60, abs=1e-12)
 
 
 def test_sentences_are_lines_or_parts_between_separators_else_found_by_rule():
@@ -100,7 +108,7 @@ def test_sentences_are_lines_or_parts_between_separators_else_found_by_rule():
 def test_rouge_l_of_a_summary_counts_sentences_apart():
     reference = "the cat sat .\nthe dog ran ."
     turned = [answer("the dog ran . the cat sat .", reference)]
-    assert rouge.mean_f1(turned, kind="rgl") == 1.0
+    assert mean_f1(turned, kind="rgl") == 1.0
 
 
 def test_a_repeated_sentence_is_dropped_by_the_older_pipeline_only():
@@ -147,13 +155,13 @@ def multi_bleu(answers: list[Answer]) -> float:
 @pytest.mark.parametrize("seed", range(5))
 def test_tokenised_bleu_is_multi_bleu(seed):
     answers = corpus(30, seed)
-    assert bleu.corpus_bleu(answers) == pytest.approx(multi_bleu(answers), abs=1e-9)
+    assert multi(answers) == pytest.approx(multi_bleu(answers), abs=1e-9)
 
 
 def test_bleu_of_a_hand_worked_case():
     # 6 words against 7, of whose n-grams 5/6, 4/5, 3/4 and 2/3 match
     answers = [answer("the cat sat on the rug", "the cat sat on the mat today")]
-    assert bleu.corpus_bleu(answers) == pytest.approx(
+    assert multi(answers) == pytest.approx(
         math.exp(1 - 7 / 6) * (5 / 6 * 4 / 5 * 3 / 4 * 2 / 3) ** 0.25
     )
 
@@ -164,12 +172,12 @@ def test_bleu_agrees_with_nltk_where_every_answer_has_four_words():
         [[r.split() for r in a.references] for a in answers],
         [(a.text or "").split() for a in answers],
     )
-    assert bleu.corpus_bleu(answers) == pytest.approx(theirs, abs=1e-9)
+    assert multi(answers) == pytest.approx(theirs, abs=1e-9)
 
 
 def test_without_a_common_four_gram_multi_bleu_is_zero_and_sacrebleu_smooths():
     answers = [answer("the cat sat down quickly", "a cat sat on the mat")]
-    assert bleu.corpus_bleu(answers) == 0
+    assert multi(answers) == 0
     assert bleu.sacre_bleu().compute(answers) > 0
 
 
@@ -180,7 +188,9 @@ def test_sacrebleu_with_its_own_signature(lower):
     scorer = sacrebleu.BLEU(lowercase=lower)
     wanted = scorer.corpus_score(texts, [references]).score / 100
     metric = bleu.sacre_bleu(lower=lower)
-    assert metric.compute([answer(t, r) for t, r in zip(texts, references)]) == wanted
+    assert metric.compute([answer(t, r) for t, r in zip(texts, references)]) == pytest.approx(
+        wanted, rel=1e-14
+    )
     assert metric.signature == "bleu|" + str(scorer.get_signature()).removeprefix("nrefs:1|")
 
 
@@ -191,8 +201,10 @@ def test_rouge_l_of_questions_favours_recall():
     # common subsequence "who ran": precision 2/2, recall 2/4
     precision, recall, beta = 1.0, 0.5, 1.2
     wanted = (1 + beta**2) * precision * recall / (recall + beta**2 * precision)
-    assert caption.mean_rouge_l([answer("who ran", "who has ran home")]) == pytest.approx(wanted)
-    assert caption.mean_rouge_l([answer("", "who ran")]) == 0
+    assert caption.rouge_l(repair="").compute(
+        [answer("who ran", "who has ran home")]
+    ) == pytest.approx(wanted)
+    assert caption.rouge_l(repair="").compute([answer("", "who ran")]) == 0
 
 
 def slow_lcs(a: list[str], b: list[str]) -> int:
