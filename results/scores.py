@@ -144,8 +144,9 @@ def _outcome(
         }
     shown = {key: found.get(key) for key in ("n", "unit", "higher_is_better", "signature")}
     scale = 100.0 if shown["unit"] == "fraction" else 1.0
-    floor = read.get("floor", {}).get(metric)
-    shown["floor"] = None if floor is None else scale * floor
+    floors = read.get("floors", {}).get(metric, {}).values()
+    best = max if shown["higher_is_better"] is not False else min
+    shown["floor"] = scale * best(floors) if floors else None
     value = found.get("value")
     if value is None or value != value:
         return shown | {"status": "undefined", "reason": found.get("reason") or "not computable"}

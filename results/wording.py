@@ -25,7 +25,7 @@ METRICS = {
     "bleu4": "BLEU-4",
     "mtr": "MTR",
     "ppl": "perplexity",
-    "bits_per_byte": "bits per byte",
+    "bpb": "bits per byte",
 }
 MARKS = {(True, 1): "△", (True, 2): "▲", (False, 1): "▽", (False, 2): "▼"}
 

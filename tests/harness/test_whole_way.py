@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from pyarrow import parquet
 
 from harness import __main__ as asked
 from harness.grid import load as grids
@@ -23,6 +24,7 @@ from harness.run import driver as drive
 from harness.steps import finetuning
 from harness.steps.step import Machine, Step
 from harness.store.store import Store
+from tasks.sums import COMBINATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = """\
@@ -121,6 +123,19 @@ def test_a_grid_is_run_from_its_yaml_to_its_tables(tiny: Ran):
         counted = json.loads(ledger.read_text())
         assert counted["corpus_tokens"] == counted["steps"] * 16 * 96
         assert counted["targets"] > 0 and counted["parameters"] > 0
+
+
+def test_a_score_keeps_what_every_answer_adds_to_it(tiny: Ran):
+    for cell in tiny.cells:
+        folder = tiny.store / cell["score"]
+        found = json.loads((folder / "scores.json").read_text())
+        items = parquet.read_table(folder / "items.parquet").to_pydict()
+        for name, metric in found["metrics"].items():
+            sums = [sum(items[key]) for key in items if key.startswith(f"{name}/")]
+            assert len(items["id"]) == len(items["cluster"]) == metric["n"]
+            value = float(COMBINATIONS[metric["combine"]](sums))
+            assert value == pytest.approx(metric["value"], rel=1e-12)
+            assert found["floors"][name] or cell["table"] == "language"
 
 
 def test_a_second_run_does_nothing_and_starts_no_executor(

@@ -83,7 +83,7 @@ class World:
         }
         scores = {"task": cell["column"], "split": "dev", "metrics": metrics, "ledger": {}}
         if floor is not None:
-            scores["floor"] = dict.fromkeys(values, floor)
+            scores["floors"] = {name: {"constant": floor} for name in values}
         if cell["state"] == "done":
             self.file(f"{cell['score']}/scores.json", json.dumps(scores))
 
