@@ -88,7 +88,7 @@ def bits(store: Path) -> dict[str, bytes]:
 
 
 def scores(store: Path) -> dict[str, bytes]:
-    return {name: data for name, data in bits(store).items() if name.startswith("score/")}
+    return {name: data for name, data in bits(store).items() if name.endswith("/scores.json")}
 
 
 @pytest.fixture(scope="module", autouse=True)
