@@ -88,8 +88,8 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _why(options: argparse.Namespace) -> int:
     from harness.grid.expansion import expand
-    from harness.grid.names import nearest
     from harness.plan.why import find, why
+    from tasks.errors import nearest
 
     grid, store = _loaded(options)
     steps = expand(grid).steps

@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import UserError
+from tasks.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from tasks.source import Source
+    from tasks.source.rows import Source
     from tasks.spec import Task
 
 SPLIT = {"train": "train", "dev": "dev", "val": "dev", "validation": "dev", "test": "test"}
@@ -67,15 +67,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _named(name: str) -> "Task":
-    import difflib
-
     from tasks import TASKS
 
     if name in TASKS:
         return TASKS[name]
-    near = difflib.get_close_matches(name, TASKS, 1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise UserError(f"there is no task {name!r}: it is one of {', '.join(TASKS)}.{hint}")
+    raise UserError(f"there is no task `{name}`{nearest(name, TASKS)}")
 
 
 def _root(given: argparse.Namespace, stack: ExitStack) -> str:
@@ -93,7 +89,7 @@ def _root(given: argparse.Namespace, stack: ExitStack) -> str:
 
 def _show(given: argparse.Namespace, stack: ExitStack) -> int:
     from tasks.show import show
-    from tasks.source import load
+    from tasks.source.rows import load
     from tasks.spec import How
 
     task, split = _named(given.task), SPLIT[given.split]
@@ -115,7 +111,8 @@ def _show(given: argparse.Namespace, stack: ExitStack) -> int:
 
 
 def _source(given: argparse.Namespace, task: "Task", split: str, stack: ExitStack) -> "Source":
-    from tasks.source import Folder, Hub, find
+    from tasks.source.folder import Folder, find
+    from tasks.source.hub import Hub
     from tasks.survey import beside
 
     if given.source == "hub":
@@ -173,7 +170,8 @@ def _check(given: argparse.Namespace, stack: ExitStack) -> int:
 
 
 def _check_hub(tasks: Sequence["Task"]) -> int:
-    from tasks.source import Hub, load
+    from tasks.source.hub import Hub
+    from tasks.source.rows import load
 
     for task in tasks:
         for split in task.hub.splits if task.hub else ():

@@ -1,4 +1,7 @@
-"""The one kind of error that is the user's to mend."""
+"""What is the user's to mend, and how to say it."""
+
+import difflib
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -7,3 +10,13 @@ class UserError(Exception):
 
 class Absent(Exception):
     """A metric cannot be computed, and why; it is then shown as absent, never as a number."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean `x`?" with the nearest known names, or what there is when few."""
+    known = [str(each) for each in known]
+    close = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    close = close or [each for each in known if name.lower() in each.lower()][:2]
+    if close:
+        return "; did you mean " + " or ".join(f"`{each}`" for each in close) + "?"
+    return f"; there are {', '.join(known)}" if 0 < len(known) <= 12 else ""

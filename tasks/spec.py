@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.files import Line, jsonl
+from tasks.source.files import Line, jsonl
 from tasks.sums import COMBINATIONS, Rows, total
 
 Row = Mapping[str, Any]

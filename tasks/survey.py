@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.errors import UserError
-from tasks.faults import Fault, report
-from tasks.files import SUFFIXES, jsonl
-from tasks.source import Folder, checked, find, folders
+from tasks.source.faults import Fault, report
+from tasks.source.files import SUFFIXES, jsonl
+from tasks.source.folder import Folder, find, folders
+from tasks.source.rows import checked
 from tasks.spec import Task
 
 

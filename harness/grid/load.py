@@ -14,10 +14,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.errors import UserError
-from harness.grid.names import Names, check, nearest
+from harness.grid.names import Names, check
 from harness.grid.positions import Document, override, read
 from harness.grid.schema import Grid, InlineTable
 from harness.steps import step
+from tasks.errors import nearest
 
 
 def load(path: str | Path, options: Sequence[str] = (), names: Names | None = None) -> Grid:

@@ -1,10 +1,11 @@
 """The names a grid may use (tables, variants, tasks, scales, ...) and the check that it does."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from math import prod
 from typing import Any
+
+from tasks.errors import nearest
 
 MOST_CELLS = 100_000
 
@@ -49,16 +50,6 @@ class Names:
             styles=styles,
             kinds=KINDS,
         )
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """ "; did you mean `x`?" with the nearest known names, or what there is when few."""
-    known = [str(each) for each in known]
-    close = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
-    close = close or [each for each in known if name.lower() in each.lower()][:2]
-    if close:
-        return "; did you mean " + " or ".join(f"`{each}`" for each in close) + "?"
-    return f"; there are {', '.join(known)}" if 0 < len(known) <= 12 else ""
 
 
 def check(grid: Any, document: Any, names: Names) -> None:

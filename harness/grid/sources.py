@@ -12,8 +12,10 @@ from harness.steps.corpus import Corpus
 from harness.steps.dataset import SPLITS, Dataset
 from harness.steps.step import Step, slug
 from harness.steps.world import World
-from tasks import files
-from tasks.source import Folder, Hub, fingerprint
+from tasks.source import files
+from tasks.source.folder import Folder
+from tasks.source.hub import Hub
+from tasks.source.rows import fingerprint
 from tasks.spec import Task
 
 VOCABULARY_FILES = {

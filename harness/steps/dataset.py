@@ -33,7 +33,8 @@ class Dataset:
     def run(self, work: Work) -> None:
         """Write {split}.jsonl and dataset.json (counts, skipped ids, files, digests)."""
         from tasks import TASKS
-        from tasks.source import Folder, load
+        from tasks.source.folder import Folder
+        from tasks.source.rows import load
 
         if "corpus" in work.inputs:
             self._held_out(work)

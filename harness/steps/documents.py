@@ -8,8 +8,8 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks import files
 from tasks.errors import UserError
+from tasks.source import files
 
 AT_ONCE = 2048  # rows of a parquet file
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet", ".tar": "tar"}
@@ -87,7 +87,7 @@ def from_hub(name: str, revision: str, split: str, field: str) -> Iterator[str]:
 
     Raises `UserError` at once where it is neither reachable nor in the cache.
     """
-    from tasks import hub
+    from tasks.source import hub
 
     path, _, config = name.partition(":")
     for row in hub.stream(path, config, revision, split):

@@ -19,10 +19,10 @@ from functools import partial
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.faults import identity, texts
-from tasks.formats import pair_names, pairs
 from tasks.generation import rouge, summary
 from tasks.generation.text_repair import sentences, spaced, treebank_to_text, with_period
+from tasks.source.faults import identity, texts
+from tasks.source.formats import pair_names, pairs
 from tasks.spec import How, OnHub, Question, Row, Task
 
 SEPARATOR = " [SEP] "

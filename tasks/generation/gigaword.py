@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from tasks.faults import identity, shape, texts
-from tasks.formats import pair_names, pairs
 from tasks.generation import rouge, summary
 from tasks.generation.text_repair import gigaword as plain
+from tasks.source.faults import identity, shape, texts
+from tasks.source.formats import pair_names, pairs
 from tasks.spec import How, OnHub, Question, Row, Task
 
 HEADLINE = rouge.Cleaning(repair="gigaword")

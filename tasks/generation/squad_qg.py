@@ -17,11 +17,11 @@ question with several distinct answers, as SQuAD's dev set has, is asked once fo
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.faults import identity, require, shape, texts
-from tasks.files import BadRow
-from tasks.formats import squad
 from tasks.generation import bleu, caption, rouge
 from tasks.generation.text_repair import spaced
+from tasks.source.faults import identity, require, shape, texts
+from tasks.source.files import BadRow
+from tasks.source.formats import squad
 from tasks.spec import Blank, Generate, How, OnHub, Part, Question, Row, Task, Text
 
 WORDS = "ptb-lower"

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from tasks.faults import identity, texts
-from tasks.formats import pair_names, pairs
 from tasks.generation import rouge, summary
 from tasks.generation.text_repair import spaced
+from tasks.source.faults import identity, texts
+from tasks.source.formats import pair_names, pairs
 from tasks.spec import How, OnHub, Question, Row, Task
 
 

@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
-from tasks.faults import identity, texts
-from tasks.formats import infilling
 from tasks.generation.bleu import sacre_bleu, tokenised_bleu
+from tasks.source.faults import identity, texts
+from tasks.source.formats import infilling
 from tasks.spec import Blank, Generate, How, Part, Question, Row, Task
 
 if TYPE_CHECKING:  # reading a table needs this module, not numpy

@@ -11,10 +11,10 @@ leading part from both sides.
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.faults import identity, texts
-from tasks.formats import numbered
 from tasks.language.lambada import mode, notes
 from tasks.language.perplexity import BPB, PPL, REFERENCE_PPL
+from tasks.source.faults import identity, texts
+from tasks.source.formats import numbered
 from tasks.spec import Continue, How, Question, Row, Task
 
 

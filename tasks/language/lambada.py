@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.faults import identity, texts
-from tasks.formats import numbered
 from tasks.language.perplexity import EXACT, PPL
+from tasks.source.faults import identity, texts
+from tasks.source.formats import numbered
 from tasks.spec import Continue, How, Question, Row, Task
 
 MODES = ("unidirectional", "bidirectional")

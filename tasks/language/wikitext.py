@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from tasks.formats import wikitext
 from tasks.language import heldout
 from tasks.language.lambada import mode, notes
 from tasks.language.perplexity import BPB, PPL, REFERENCE_PPL
+from tasks.source.formats import wikitext
 from tasks.spec import Continue, How, Question, Row, Task
 
 HEADING = re.compile(r"^((?:= )+)(.*?)((?: =)+)$", re.MULTILINE)

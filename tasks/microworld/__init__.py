@@ -3,9 +3,9 @@
     from tasks.microworld import Sizes, write
     write("world", seed=0, documents=5000, sizes=Sizes().scaled(0.5))
 
-writes files in the publishers' formats and layout, which a `tasks.source.Folder("world")` reads.
-About a thousand word types; the same arguments give the same bytes; 50,000 documents (5M words)
-take 15 seconds of one core.
+writes files in the publishers' formats and layout, which a `tasks.source.folder.Folder("world")`
+reads. About a thousand word types; the same arguments give the same bytes; 50,000 documents (5M
+words) take 15 seconds of one core.
 
 A document (it states what the tasks ask: outcomes, causes, senses, beliefs, questions, answers):
 

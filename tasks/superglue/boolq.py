@@ -7,8 +7,8 @@ Persian is spoken in Iran and, as Dari, in Afghanistan. Question: do iran and af
 the same language? Answer: [MASK].          No | Yes
 """
 
-from tasks.faults import kept, label, texts
 from tasks.metrics import ACCURACY
+from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
 from tasks.superglue.wording import (
     BLANK,

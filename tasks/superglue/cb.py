@@ -7,8 +7,8 @@
 down. One might say it was peeled down."          Yes | No | Maybe
 """
 
-from tasks.faults import kept, label, texts
 from tasks.metrics import ACCURACY, MACRO_F1
+from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task
 from tasks.superglue.rte import patterns, premise_and_hypothesis
 from tasks.superglue.wording import gold, hub_rows, on_hub, require_pattern

@@ -10,8 +10,8 @@ Training asks every row twice, with the alternatives in either order.
 """
 
 from tasks.errors import UserError
-from tasks.faults import kept, label, texts
 from tasks.metrics import ACCURACY
+from tasks.source.faults import kept, label, texts
 from tasks.spec import Classify, Cloze, How, Question, Row, Task, Text
 from tasks.superglue.wording import (
     BLANK,

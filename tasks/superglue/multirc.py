@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from tasks.faults import identity, label, require, shape, texts
 from tasks.metrics import EXACT_GROUPS, F1A
+from tasks.source.faults import identity, label, require, shape, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
 from tasks.superglue.wording import (
     BLANK,

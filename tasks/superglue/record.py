@@ -17,9 +17,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.faults import identity, require, shape, texts
 from tasks.metrics import RECORD as RECORD_METRICS
 from tasks.metrics import RECORD_ASCII
+from tasks.source.faults import identity, require, shape, texts
 from tasks.spec import Classify, Cloze, How, Part, Question, Row, Task, Text
 from tasks.superglue.wording import BLANK, cut, on_hub, require_pattern, write
 

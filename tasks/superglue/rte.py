@@ -7,8 +7,8 @@
 Iraq Yet."          Yes | No
 """
 
-from tasks.faults import kept, label, texts
 from tasks.metrics import ACCURACY
+from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
 from tasks.superglue.wording import (
     BLANK,

@@ -8,8 +8,8 @@
 prominent groups." Similar sense of "place"? [MASK].          No | Yes
 """
 
-from tasks.faults import kept, label, shape, texts
 from tasks.metrics import ACCURACY
+from tasks.source.faults import kept, label, shape, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
 from tasks.superglue.wording import (
     BLANK,

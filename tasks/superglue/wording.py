@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.faults import identity, shape
+from tasks.source.faults import identity, shape
 from tasks.spec import Blank, Classify, How, OnHub, Part, Row, Text
 
 BLANK = Blank()

@@ -23,8 +23,8 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.faults import kept, label, require, shape, texts
 from tasks.metrics import ACCURACY
+from tasks.source.faults import kept, label, require, shape, texts
 from tasks.spec import Classify, Cloze, How, Question, Row, Task, Text
 from tasks.superglue.noun_phrases import RULE, negatives
 from tasks.superglue.wording import (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.steps.dataset import Dataset, read_rows
-from tasks.source import Folder
+from tasks.source.folder import Folder
 from tests.tasks.samples import RECORDS, jsonl, put
 
 

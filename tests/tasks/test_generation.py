@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.files import Line
 from tasks.generation import cnndm, gigaword, squad_qg, summary, xsum, yahoo
 from tasks.generation.cnndm import CNNDM
 from tasks.generation.gigaword import GIGAWORD
 from tasks.generation.squad_qg import SQUAD_QG
 from tasks.generation.xsum import XSUM
 from tasks.generation.yahoo import YAHOO
-from tasks.source import Folder, checked, find, load
+from tasks.source.files import Line
+from tasks.source.folder import Folder, find
+from tasks.source.rows import checked, load
 from tasks.spec import Answer, Blank, Generate, How, Part, signature
 
 GOLDEN = json.loads(

@@ -12,7 +12,9 @@ import pytest
 
 from tasks import TASKS
 from tasks.errors import UserError
-from tasks.source import Folder, Hub, fingerprint, load
+from tasks.source.folder import Folder
+from tasks.source.hub import Hub
+from tasks.source.rows import fingerprint, load
 from tests.tasks.samples import RECORDS, jsonl, put
 
 # The hub's columns and numbered labels, for the sample records.

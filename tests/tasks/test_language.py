@@ -11,7 +11,8 @@ from tasks.language import heldout, lambada, perplexity, wikitext
 from tasks.language.heldout import HELDOUT
 from tasks.language.lambada import LAMBADA
 from tasks.language.wikitext import WIKITEXT
-from tasks.source import Folder, load
+from tasks.source.folder import Folder
+from tasks.source.rows import load
 from tasks.spec import Answer, Continue, How, signature
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/08_language_model_items.json").read_text())

@@ -13,7 +13,8 @@ from tasks.microworld import VERSION, Sizes, oracle, superglue, write
 from tasks.microworld.causes import RULES
 from tasks.microworld.lexicon import GIVEN, KIND_OF, SURNAMES
 from tasks.microworld.senses import SENSES
-from tasks.source import Folder, load
+from tasks.source.folder import Folder
+from tasks.source.rows import load
 
 SPLITS = ("train", "val", "test")
 NAMES = ["record", "copa", "wsc", "rte", "boolq", "wic", "cb", "multirc", "cnndm", "xsum",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tasks import TASKS
 from tasks.errors import UserError
-from tasks.source import Folder, Loaded, fingerprint, load
+from tasks.source.folder import Folder
+from tasks.source.rows import Loaded, fingerprint, load
 from tasks.spec import How
 from tests.tasks.samples import FOLDERS, RECORDS, jsonl, put, rows
 
@@ -252,7 +253,7 @@ def test_a_wrong_row_count_is_an_error_where_one_is_expected(tmp_path: Path) -> 
 
 
 def test_a_split_that_is_none_is_refused(tmp_path: Path) -> None:
-    assert "no split 'validation'" in message("cb", tmp_path, "validation")
+    assert "no split `validation`; there are train" in message("cb", tmp_path, "validation")
 
 
 def test_ids_are_unique_across_questions_of_one_passage(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_world_is_written_checked_and_shown(
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["show", "cpoa", "--path", "."], "Did you mean copa?"),
+        (["show", "cpoa", "--path", "."], "did you mean `copa`?"),
         (["show", "copa"], "--source folder needs --path"),
         (["show", "copa", "--path", "/no/such"], "no such folder"),
         (["show", "copa", "--path", ".", "--style", "prose"], "no style 'prose'"),

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import TASKS
-from tasks.source import Folder, load
+from tasks.source.folder import Folder
+from tasks.source.rows import load
 from tasks.superglue.noun_phrases import negatives, noun_phrases
 
 DATA = Path(os.environ.get("GLM_HARNESS_DATA", "/nowhere"), "superglue")

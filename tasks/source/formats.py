@@ -1,7 +1,7 @@
 """Files that are not one JSON object a line: pairs of line files, SQuAD's JSON, plain documents.
 
-Each reader takes the files of a split and yields their records as `tasks.files.Line`s, so that a
-task names its reader in `Task.read`. A record without an id of its own gets its number.
+Each reader takes the files of a split and yields their records as `Line`s, so that a task names its
+reader in `Task.read`. A record without an id of its own gets its number.
 """
 
 import json
@@ -11,8 +11,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from tasks import files
-from tasks.files import Line, opened, text_lines
+from tasks.source import files
+from tasks.source.files import Line, opened, text_lines
 
 Names = dict[str, tuple[tuple[str, ...], ...]]
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.files import LONGEST_TEXT, BadRow
+from tasks.source.files import LONGEST_TEXT, BadRow
 
 SAMPLES = 5
 LINES_SHOWN = 40

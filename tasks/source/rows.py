@@ -1,0 +1,85 @@
+"""The checked rows of a task's split, the same from every source.
+
+Every row is checked. A bad file gives one report (line numbers, counts, the first five samples) and
+stops, or, with `on_bad_row="skip"`, gives the good rows and the ids of the others.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tasks.errors import UserError
+from tasks.source.faults import Fault, report
+from tasks.source.files import BadRow, Line
+from tasks.source.folder import Folder
+from tasks.source.hub import Hub
+from tasks.source.split import Parse
+from tasks.spec import Row, Task
+
+Source = Folder | Hub
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A split's checked rows, the ids of those left out, and what identifies the bytes they had."""
+
+    rows: list[Row]
+    skipped: tuple[str, ...]
+    digest: str
+    files: tuple[str, ...]
+
+
+def load(task: Task, split: str, source: Source) -> Loaded:
+    """The checked rows of a split ("train", "dev" or "test").
+
+    Raises `UserError` for a missing or damaged file, and with a report for one with bad rows.
+    """
+    there = source.split(task, split)
+    rows, faults = checked(task, there.lines(), there.parse, labelled=split != "test")
+    name = ", ".join(there.names)
+    if faults and source.on_bad_row != "skip":
+        raise UserError(report(name, faults, len(rows)))
+    if not rows:
+        raise UserError(f"{name}: no good row in it ({len(faults)} bad ones).")
+    if there.wanted is not None and len(rows) + len(faults) != there.wanted:
+        raise UserError(f"{name}: {len(rows) + len(faults)} rows, not the {there.wanted} expected.")
+    skipped = tuple(fault.name for fault in faults)
+    return Loaded(rows[there.begin : there.end], skipped, there.digest, there.names)
+
+
+def checked(
+    task: Task, lines: Iterable[Line], parse: Parse | None = None, *, labelled: bool = True
+) -> tuple[list[Row], list[Fault]]:
+    """Splits records into checked rows and faults; of two rows with one id the second is at fault.
+
+    `parse` turns a record into rows (default: the record is the row, its id the line number);
+    `labelled` says that a row without the task's label is at fault.
+    """
+    rows: list[Row] = []
+    faults: list[Fault] = []
+    seen: dict[str, int] = {}
+    for line in lines:
+        if line.record is None:
+            faults.append(Fault(line.number, "", line.fault, line.sample))
+            continue
+        try:
+            found = parse(line.record) if parse else [{"id": str(line.number)} | dict(line.record)]
+        except BadRow as error:
+            faults.append(Fault(line.number, "", str(error), line.sample))
+            continue
+        for row in found:
+            fault = task.check(row)
+            if not fault and labelled and task.label and task.label not in row:
+                fault = f"field '{task.label}' is missing"
+            if not fault and row["id"] in seen:
+                fault = f"duplicated id: {row['id']} is also on line {seen[row['id']]}"
+            if fault:
+                faults.append(Fault(line.number, row["id"], fault, line.sample))
+            else:
+                seen[row["id"]] = line.number
+                rows.append(row)
+    return rows, faults
+
+
+def fingerprint(task: Task, split: str, source: Source) -> str:
+    """What `load` would report as digest, without parsing a row or touching the network."""
+    return source.split(task, split).digest
