@@ -10,16 +10,8 @@ the same language? Answer: [MASK].          No | Yes
 from tasks.metrics import ACCURACY
 from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
-from tasks.superglue.wording import (
-    BLANK,
-    cut,
-    gold,
-    hub_rows,
-    on_hub,
-    pair,
-    require_pattern,
-    write,
-)
+from tasks.superglue.official import hub_rows, on_hub
+from tasks.wording import BLANK, cut, gold, pair, require_pattern, write
 
 LABELS = (False, True)
 FIELDS = ("passage", "question", "label")

@@ -10,8 +10,9 @@ down. One might say it was peeled down."          Yes | No | Maybe
 from tasks.metrics import ACCURACY, MACRO_F1
 from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task
+from tasks.superglue.official import hub_rows, on_hub
 from tasks.superglue.rte import patterns, premise_and_hypothesis
-from tasks.superglue.wording import gold, hub_rows, on_hub, require_pattern
+from tasks.wording import gold, require_pattern
 
 LABELS = ("entailment", "contradiction", "neutral")
 VERBALIZERS = ("Yes", "No", "Maybe")

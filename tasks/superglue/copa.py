@@ -13,17 +13,8 @@ from tasks.errors import UserError
 from tasks.metrics import ACCURACY
 from tasks.source.faults import kept, label, texts
 from tasks.spec import Classify, Cloze, How, Question, Row, Task, Text
-from tasks.superglue.wording import (
-    BLANK,
-    bare,
-    cut,
-    gold,
-    hub_rows,
-    on_hub,
-    require_pattern,
-    uncapitalised,
-    write,
-)
+from tasks.superglue.official import hub_rows, on_hub
+from tasks.wording import BLANK, bare, cut, gold, require_pattern, uncapitalised, write
 
 LABELS = (0, 1)
 FIELDS = ("premise", "choice1", "choice2", "question")

@@ -16,17 +16,8 @@ from typing import Any
 from tasks.metrics import EXACT_GROUPS, F1A
 from tasks.source.faults import identity, label, require, shape, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
-from tasks.superglue.wording import (
-    BLANK,
-    bare,
-    cut,
-    gold,
-    hub_label,
-    on_hub,
-    pair,
-    require_pattern,
-    write,
-)
+from tasks.superglue.official import hub_label, on_hub
+from tasks.wording import BLANK, bare, cut, gold, pair, require_pattern, write
 
 GROUP = "question_id"
 LABELS = (0, 1)

@@ -21,7 +21,8 @@ from tasks.metrics import RECORD as RECORD_METRICS
 from tasks.metrics import RECORD_ASCII
 from tasks.source.faults import identity, require, shape, texts
 from tasks.spec import Classify, Cloze, How, Part, Question, Row, Task, Text
-from tasks.superglue.wording import BLANK, cut, on_hub, require_pattern, write
+from tasks.superglue.official import on_hub
+from tasks.wording import BLANK, cut, require_pattern, write
 
 PLACEHOLDER = "@placeholder"
 MOST_CANDIDATES = 10  # in training

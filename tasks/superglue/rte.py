@@ -10,17 +10,8 @@ Iraq Yet."          Yes | No
 from tasks.metrics import ACCURACY
 from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
-from tasks.superglue.wording import (
-    BLANK,
-    bare,
-    cut,
-    gold,
-    hub_rows,
-    on_hub,
-    pair,
-    require_pattern,
-    write,
-)
+from tasks.superglue.official import hub_rows, on_hub
+from tasks.wording import BLANK, bare, cut, gold, pair, require_pattern, write
 
 LABELS = ("entailment", "not_entailment")
 VERBALIZERS = ("Yes", "No")

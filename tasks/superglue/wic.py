@@ -11,17 +11,8 @@ prominent groups." Similar sense of "place"? [MASK].          No | Yes
 from tasks.metrics import ACCURACY
 from tasks.source.faults import kept, label, shape, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
-from tasks.superglue.wording import (
-    BLANK,
-    cut,
-    gold,
-    hub_rows,
-    marked,
-    on_hub,
-    pair,
-    require_pattern,
-    write,
-)
+from tasks.superglue.official import hub_rows, on_hub
+from tasks.wording import BLANK, cut, gold, marked, pair, require_pattern, write
 
 LABELS = (False, True)
 FIELDS = ("word", "sentence1", "sentence2", "start1", "end1", "start2", "end2")

@@ -27,16 +27,8 @@ from tasks.metrics import ACCURACY
 from tasks.source.faults import kept, label, require, shape, texts
 from tasks.spec import Classify, Cloze, How, Question, Row, Task, Text
 from tasks.superglue.noun_phrases import RULE, negatives
-from tasks.superglue.wording import (
-    BLANK,
-    cut,
-    hub_rows,
-    marked,
-    on_hub,
-    pair,
-    require_pattern,
-    write,
-)
+from tasks.superglue.official import hub_rows, on_hub
+from tasks.wording import BLANK, cut, marked, pair, require_pattern, write
 
 LABELS = (False, True)
 FIELDS = ("text", "span1_text", "span1_index", "span2_text", "span2_index")

@@ -15,7 +15,7 @@ from tokenizers.implementations import ByteLevelBPETokenizer
 from glm.adaptation.encoding import pieces, source
 from glm.data.tokenizer import Tokenizer, bert, bpe, train_wordpiece
 from tasks.spec import Blank, Classify, Cloze, Generate, Part, Text
-from tasks.superglue.wording import marked
+from tasks.wording import marked
 from tests.tasks.prompts import asked
 
 VOCABULARIES = Path(os.environ.get("GLM_HARNESS_DATA", "/nowhere"), "vocab")

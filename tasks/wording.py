@@ -1,21 +1,18 @@
-"""What the eight SuperGLUE tasks share: how a pattern is written down, and where the rows are.
+"""How a pattern is written down.
 
 A pattern is a list of pieces: plain strings are fixed, `cut(...)` may be shortened from its end
 when the question is too long, `BLANK` is the blank. Spaces are part of the pieces.
 """
 
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.source.faults import identity, shape
-from tasks.spec import Blank, Classify, How, OnHub, Part, Row, Text
+from tasks.spec import Blank, Classify, How, Part, Row, Text
 
 BLANK = Blank()
-HUB_PATH = "aps/super_glue"
-HUB_REVISION = "3de24cf8022e94f4ee4b9d55a6f539891524d646"  # the parquet files of the main branch
 
 
 def cut(text: str) -> Part:
@@ -36,9 +33,24 @@ def marked(text: str, words: Mapping[int, tuple[int, int]]) -> list[Part]:
 
 
 def write(*pieces: str | Part | Blank, side: str = "a") -> Text:
-    """Pieces -> parts of one side; empty pieces fall away."""
-    parts = (Part(piece) if isinstance(piece, str) else piece for piece in pieces)
-    return tuple(replace(p, side=side) for p in parts if isinstance(p, Blank) or p.text)
+    """Pieces -> parts of one side; empty pieces fall away.
+
+    The space at the end of a fixed piece goes to the beginning of the piece that follows, and none
+    stands before a blank.
+    """
+    parts: list[Part | Blank] = []
+    space = ""
+    for piece in pieces:
+        if isinstance(piece, Blank):
+            parts.append(replace(piece, side=side))
+            space = ""
+            continue
+        part = Part(piece) if isinstance(piece, str) else piece
+        text = space + part.text
+        space = text[len(text.rstrip(" ")) :] if isinstance(piece, str) else ""
+        if text := text.removesuffix(space):
+            parts.append(replace(part, text=text, side=side))
+    return tuple(parts)
 
 
 def bare(text: str) -> str:
@@ -72,29 +84,3 @@ def pair(row: Row, a: Text, b: Text, labels: Sequence[Any], **more: Any) -> Clas
         gold=gold(row, labels),
         **more,
     )
-
-
-# ---- the hub
-
-
-def on_hub(config: str, rows: Callable[[Mapping[str, Any]], list[Row]]) -> OnHub:
-    """A configuration of SuperGLUE on the hub."""
-    return OnHub(HUB_PATH, config, HUB_REVISION, rows)
-
-
-def hub_rows(labels: Sequence[Any], *names: str) -> Callable[[Mapping[str, Any]], list[Row]]:
-    """The hub's rows as the official ones: same fields, the label's number back to its value."""
-
-    def rows(record: Mapping[str, Any]) -> list[Row]:
-        row = {"id": identity(record)} | {name: record[name] for name in names if name in record}
-        return [row | hub_label(record, labels)]
-
-    return rows
-
-
-def hub_label(record: Mapping[str, Any], labels: Sequence[Any]) -> dict[str, Any]:
-    """The hub numbers its classes and writes -1 where the official file has no label."""
-    if shape(record, label=int) or record["label"] == -1:
-        return {}
-    number = record["label"]
-    return {"label": labels[number] if 0 <= number < len(labels) else number}
