@@ -142,7 +142,8 @@ def _outcome(
             "status": "undefined",
             "reason": f"no metric {metric!r} was computed; there: {there}",
         }
-    shown = {key: found.get(key) for key in ("n", "unit", "higher_is_better", "signature")}
+    shown = {key: found.get(key) for key in ("n", "unit", "higher_is_better")}
+    shown["signature"] = "|".join(filter(None, (found.get("signature"), cell.get("conditions"))))
     scale = 100.0 if shown["unit"] == "fraction" else 1.0
     floors = read.get("floors", {}).get(metric, {}).values()
     best = max if shown["higher_is_better"] is not False else min

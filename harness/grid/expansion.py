@@ -14,6 +14,7 @@ from ablations.scale import Scale, finetuning
 from ablations.systems import VARIANTS, Variant
 from ablations.tables import TABLES, Column, Row, Table
 from harness.errors import UserError
+from harness.grid.conditions import conditions
 from harness.grid.models import Models
 from harness.grid.overrides import asked, changed, points, scaled, split_overrides
 from harness.steps.finetune import ASKED, Finetune, ZeroShot
@@ -46,6 +47,7 @@ class Cell:
     finetune_seed: int
     pretrain: Step
     trials: tuple[Trial, ...]
+    conditions: str = ""  # what its number was measured under, for its signature
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ class Cells:
                 self._finetune(*arguments, {**tuning, **point}, finetune_seed)
                 for point in points(self.grid.sweep)
             )
-        return Cell(table.id, row.id, column.id, pretrain_seed, finetune_seed, pretrained, trials)
+        under = conditions(self.grid, self.scale, trials[0].score, pretrained, changes)
+        seeds = (pretrain_seed, finetune_seed)
+        return Cell(table.id, row.id, column.id, *seeds, pretrained, trials, under)
 
     def _finetune(
         self,
@@ -230,7 +234,6 @@ class Cells:
             pattern=how.pattern,
             mode=how.mode,
             options=how.options,
-            context=f"recipe:{self.grid.recipe}|scale:{self.scale.name}|select:last",
         )
         inputs = {"predictions": predicted, "dataset": dataset}
         made = Step("score", predicted.name, spec, inputs)

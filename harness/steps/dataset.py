@@ -67,7 +67,9 @@ class Dataset:
         rows = [{"id": str(number), "text": text} for number, text in enumerate(texts)]
         with (work.folder / "test.jsonl").open("w", encoding="utf-8") as out:
             out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (work.folder / "dataset.json").write_text(json.dumps({"test": {"rows": len(rows)}}))
+        there = json.loads((work.inputs["corpus"] / "corpus.json").read_text())
+        facts = {"test": {"rows": len(rows), "of": there["heldout"]["documents"]}}
+        (work.folder / "dataset.json").write_text(json.dumps(facts))
         work.log("written", test=len(rows))
 
     def cost(self) -> Cost:

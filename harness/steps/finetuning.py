@@ -100,18 +100,19 @@ def run(spec: Finetune, work: Work) -> None:
         head=head,
         precision=spec.precision,
     )
+    cut, asked = {"training": _cut(items)}, {}
     for split, name in ((spec.split, "predictions"), (spec.select_on, "predictions.select")):
         if split:
-            asked = ask(spec, work, split, train=False)
-            encoded = style.encode(asked, tokenizer, longest)
+            encoded = style.encode(ask(spec, work, split, train=False), tokenizer, longest)
+            cut[split], asked[split] = _cut(encoded), len(encoded)
             try:
                 answers = style.answer(model, head, encoded, tokenizer)
             except FloatingPointError as error:
                 raise Diverged(int(ledger["steps"]), {"predicting": str(error)}) from None
             predictions.write(work.folder / f"{name}.parquet", answers)
             work.log("predicted", split=split, questions=len(answers))
-    cut = {"training": sum(item.cut > 0 for item in items)}
-    facts = ledger | {"device": loop.name_of(device), "questions": len(items), "cut": cut}
+    facts = ledger | {"device": loop.name_of(device), "questions": len(items)}
+    facts |= {"asked": asked, "cut": cut}
     (work.folder / "ledger.json").write_text(json.dumps(facts, indent=1))
     shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)
 
@@ -147,7 +148,14 @@ def zero_shot(spec: ZeroShot, work: Work) -> None:
     items = style.encode(questions, tokenizer, model.shape.positions)
     answers = style.answer(model, None, items, tokenizer)
     predictions.write(work.folder / "predictions.parquet", answers)
+    facts = {"asked": {spec.split: len(items)}, "cut": {spec.split: _cut(items)}}
+    (work.folder / "ledger.json").write_text(json.dumps(facts, indent=1))
     work.log("predicted", split=spec.split, questions=len(answers))
+
+
+def _cut(items: Sequence[Item]) -> int:
+    """How many questions were cut to fit."""
+    return sum(item.cut > 0 for item in items)
 
 
 def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> list[Question]:

@@ -19,8 +19,9 @@ TRAINING = 5000  # training rows that are looked at for a constant output
 class Score:
     """The metrics of one task over one file of predictions.
 
-    `signatures` say everything that decides the numbers beside the model and the rows; a metric
-    that is mended has another one, so its scores are made again while the predictions stay.
+    `signatures` say how each metric is computed and how the task was asked; a metric that is mended
+    has another one, so its scores are made again while the predictions stay. What else a reader of
+    the numbers must know is no part of the computation: it stands in the manifest's cells.
     """
 
     version: ClassVar[int] = 2
@@ -34,7 +35,6 @@ class Score:
     pattern: int = 0
     mode: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
-    context: str = ""  # what else a reader of the number wants to know: recipe, scale, selection
 
     def run(self, work: Work) -> None:
         """Write scores.json, and items.parquet with what every answer adds to each metric."""
@@ -56,7 +56,7 @@ class Score:
             metrics[metric.name] = {
                 "value": value,
                 "n": len(answers),
-                "signature": "|".join(filter(None, (signature, self.context))),
+                "signature": signature,
                 "unit": metric.unit,
                 "higher_is_better": metric.higher_is_better,
                 "combine": metric.combine if measured[metric.name][2] else "",

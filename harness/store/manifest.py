@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.grid.expansion import Cell, Expansion, Trial
 from harness.steps.step import Step, ordered
+from harness.store.about import about, examples
 from harness.store.checksums import read_json, write_json
 from harness.store.store import Store
 
@@ -33,6 +34,7 @@ def write(
         "match": grid.match,
         "recipe": grid.recipe,
         "data": grid.data.kind,
+        "about": about(grid, expansion, store),
         "tables": [asdict(table) for table in expansion.tables],
         "cells": [view.cell(cell) for cell in expansion.cells],
         "not_run": [
@@ -55,6 +57,7 @@ class _View:
     ) -> None:
         self.select = grid.sweep.select if grid.sweep else ""
         self.store, self.status, self.reasons = store, status, reasons
+        self._examples: dict[tuple[str, str], dict[str, Any]] = {}  # by dataset and split
 
     def cell(self, cell: Cell) -> dict[str, Any]:
         chosen, why = self._chosen(cell)
@@ -69,9 +72,26 @@ class _View:
             "score": self._folder(chosen.score),
             "predictions": self._folder(chosen.predictions),
             "pretrain": self._folder(cell.pretrain),
+            "conditions": self._conditions(cell),
             "state": state,
             "reason": reason,
         }
+
+    def _conditions(self, cell: Cell) -> str:
+        """The cell's conditions, with how many of the examples that are there were used."""
+        score = cell.trials[0].score
+        splits = [("examples", score.spec.split)]
+        if score.inputs["predictions"].kind == "finetune":
+            splits.append(("training", "train"))
+        said = [cell.conditions]
+        for name, split in splits:
+            dataset = score.inputs["dataset"]
+            if (dataset.digest, split) not in self._examples:
+                self._examples[dataset.digest, split] = examples(dataset, split, self.store)
+            found = self._examples[dataset.digest, split]
+            if "used" in found:
+                said.append(f"{name}:{found['used']} of {found.get('of', found['used'])}")
+        return "|".join(said)
 
     def _folder(self, step: Step) -> str:
         return str(self.store.path(step).relative_to(self.store.root))

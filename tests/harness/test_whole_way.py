@@ -61,9 +61,13 @@ class Ran:
     code: int
 
     @property
-    def cells(self) -> list[dict[str, Any]]:
+    def manifest(self) -> dict[str, Any]:
         path = self.store / "grids" / self.grid.stem / "cells.json"
-        return json.loads(path.read_text())["cells"]
+        return json.loads(path.read_text())
+
+    @property
+    def cells(self) -> list[dict[str, Any]]:
+        return self.manifest["cells"]
 
     @property
     def steps(self) -> list[Step]:
@@ -104,6 +108,23 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return ran(tmp_path_factory.mktemp("tiny") / "store", "tiny", TINY)
 
 
+def test_a_manifest_says_what_its_tables_are_about(tiny: Ran):
+    about = tiny.manifest["about"]
+    assert about["source"]["kind"] == "microworld" and about["scale"] == "micro"
+    assert len(about["pretrainings"]) == 3
+    for folder, facts in about["pretrainings"].items():
+        ledger = json.loads((tiny.store / folder / "ledger.json").read_text())
+        for name in ("parameters", "positions", "targets", "corpus_tokens", "seconds"):
+            assert facts[name] == ledger[name]
+        assert about["corpora"][facts["corpus"]]["train_documents"] == 150
+    wsc = about["columns"]["understanding"]["wsc"]
+    assert wsc["examples"] == {"used": 12, "of": 18}
+    assert wsc["training"] == {"used": 24, "of": 60}
+    assert wsc["cut"]["dev"] == {"most": 0, "of": 12}
+    assert set(about["columns"]["language"]["heldout"]["cut"]) == {"test"}
+    assert about["finished"].endswith("Z") and len(about["commits"]) <= 1
+
+
 def test_a_grid_is_run_from_its_yaml_to_its_tables(tiny: Ran):
     assert tiny.code == 0
     assert [cell["state"] for cell in tiny.cells] == ["done"] * 12
@@ -113,7 +134,10 @@ def test_a_grid_is_run_from_its_yaml_to_its_tables(tiny: Ran):
         assert found["metrics"] and found["skipped"] == {}
         for metric in found["metrics"].values():
             assert metric["value"] is not None and metric["n"] > 0
-            assert metric["signature"].endswith("recipe:paper|scale:micro|select:last")
+            assert f"|task:{found['task']}|" in metric["signature"]
+            assert "scale:" not in metric["signature"]  # that is its cell's to say
+        assert "|scale:micro|overrides:documents=150,eval_rows=12," in cell["conditions"]
+        assert "|select:last|examples:" in cell["conditions"]
     made = tiny.store / "grids" / "tiny" / "tables"
     page = (made / "index.html").read_text()
     for label in ("understanding", "generation", "language", "BERT Large", "Majority class"):

@@ -108,3 +108,8 @@ def test_an_unreadable_or_newer_manifest_is_a_users_error(world):
     world.file("grids/g/cells.json", '{"version": 2}')
     with pytest.raises(UserError, match="version 2"):
         results.load(world.root, "g")
+
+
+def test_a_signature_goes_on_with_the_conditions_of_its_cell(world):
+    world.put(cell("table1", "glm", "cb", conditions="split:dev|scale:micro"), f1=0.5, acc=0.5)
+    assert one(world, metric="acc")["signature"] == "acc|v:1|split:dev|scale:micro"
