@@ -59,7 +59,8 @@ def selection(grid: Any, score: Step) -> str:
     swept = ",".join(
         f"{name}={'/'.join(map(_plain, values))}" for name, values in grid.sweep.parameters.items()
     )
-    return f"{grid.sweep.select} of {swept}"
+    where = "half of dev" if score.spec.part else "dev"
+    return f"{grid.sweep.select} of {swept} on {where}"
 
 
 def _tuned(grid: Any, scale: Scale, spec: Any) -> Iterator[tuple[str, Any]]:

@@ -171,12 +171,18 @@ class Cells:
         made = Step("finetune", name, spec, inputs)
         predicted = self.models.once(("finetune", made.digest), lambda: made)
         how = How(ASKED.get(style, style), False, pattern, mode, options=options)
-        score = self._score(task, column, how, table.split, predicted, dataset)
-        selection = score
+        measured = (task, column, how)
+        if not choice:
+            score = self._score(*measured, table.split, predicted, dataset)
+            return Trial(changes, predicted, score, score)
         if select_on:
-            selection = self._score(
-                task, column, how, select_on, predicted, dataset, "predictions.select.parquet"
-            )
+            score = self._score(*measured, table.split, predicted, dataset)
+            file = "predictions.select.parquet"
+            selection = self._score(*measured, select_on, predicted, dataset, file)
+            return Trial(changes, predicted, score, selection)
+        # What is reported is never what was selected on: each has its half of the split.
+        score = self._score(*measured, table.split, predicted, dataset, part="report")
+        selection = self._score(*measured, table.split, predicted, dataset, part="select")
         return Trial(changes, predicted, score, selection)
 
     def _zero_shot(
@@ -219,6 +225,7 @@ class Cells:
         predicted: Step,
         dataset: Step,
         file: str = "predictions.parquet",
+        part: str = "",
     ) -> Step:
         known = {metric.name: metric for metric in task.metrics}
         for name in column.metrics:
@@ -230,6 +237,7 @@ class Cells:
             metrics=column.metrics,
             signatures=tuple(signature(task, how, known[name]) for name in column.metrics),
             predictions=file,
+            part=part,
             style=how.style,
             pattern=how.pattern,
             mode=how.mode,

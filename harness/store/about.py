@@ -102,7 +102,7 @@ def _columns(expansion: Expansion, store: Store) -> dict[str, dict[str, Any]]:
     for (table, column), those in cells.items():
         score = those[0].trials[0].score
         dataset, split = score.inputs["dataset"], score.spec.split
-        facts: dict[str, Any] = {"task": score.spec.task, "split": split}
+        facts: dict[str, Any] = {"task": score.spec.task, "split": split, "part": score.spec.part}
         facts["examples"] = examples(dataset, split, store)
         if score.inputs["predictions"].kind == "finetune":
             facts["training"] = examples(dataset, "train", store)

@@ -131,9 +131,12 @@ class _View:
         return chosen, {
             "rule": self.select,
             "split": (chosen.selection or chosen.score).spec.split,
+            "part": (chosen.selection or chosen.score).spec.part,
             "settings": dict(chosen.settings),
             "selection_value": _finite(value),
             "value": self._value(chosen.score),
+            # How much the chosen settings flatter themselves where they were chosen.
+            "optimism": self._optimism(chosen),
             # What the sweep's first point scores: the difference is what choosing has brought.
             "unselected": {
                 "settings": dict(first.settings),
@@ -158,6 +161,15 @@ class _View:
             return -math.inf if diverged else math.nan
         better = self._scores(step)["metrics"][metric]["higher_is_better"]
         return value * (1 if better else -1)
+
+    def _optimism(self, trial: Trial) -> float | None:
+        """By how much the first metric is better where it was chosen than where it is reported."""
+        reported, chosen_on = self._value(trial.score), _finite(self._measure(trial))
+        if reported is None or chosen_on is None or trial.selection is None:
+            return None
+        metric = trial.score.spec.metrics[0]
+        better = self._scores(trial.score)["metrics"][metric]["higher_is_better"]
+        return chosen_on - reported * (1 if better else -1)
 
     def _value(self, step: Step) -> float | None:
         """The first metric of a score, as it is; None where it is not there."""

@@ -224,8 +224,17 @@ def test_a_table_of_the_test_split_selects_on_dev(made: Made):
         assert (trial.score.spec.split, trial.selection.spec.split) == ("test", "dev")
         assert trial.selection.spec.predictions == "predictions.select.parquet"
         assert trial.predictions.spec.select_on == "dev"
-    (cell,) = made(own(more=more)).cells
-    assert all(trial.selection is trial.score for trial in cell.trials)
+
+
+def test_a_table_of_the_dev_split_selects_on_a_half_that_is_not_reported(made: Made):
+    (cell,) = made(own(more=SWEEP.format(select="best_dev"))).cells
+    for trial in cell.trials:
+        assert trial.selection is not None
+        assert (trial.score.spec.part, trial.selection.spec.part) == ("report", "select")
+        assert trial.score.inputs == trial.selection.inputs
+    assert "on half of dev" in cell.conditions
+    (cell,) = made(own()).cells
+    assert cell.trials[0].score.spec.part == ""
 
 
 def scored(store: Store, step: Step, value: float) -> None:
@@ -259,6 +268,7 @@ def test_what_was_selected_is_on_record_with_what_was_not(
     assert (selected["rule"], selected["split"]) == (select, "dev")
     assert (selected["selection_value"], selected["value"]) == (dev[at], test[at])
     assert selected["settings"] == {"lr": [0.001, 0.002, 0.004][at]}
+    assert selected["optimism"] == pytest.approx(dev[at] - test[at])
     assert selected["unselected"]["settings"] == {"lr": 0.001}
     assert selected["unselected"]["value"] == test[0]
     assert [trial["selection_value"] for trial in selected["trials"]] == dev
