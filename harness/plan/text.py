@@ -2,11 +2,12 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.plan.plan import H100, UTILISATION, Plan
 from harness.run.progress import duration
+from harness.store.edited import Edited, told
 from harness.store.store import Store
 
 
@@ -88,6 +89,20 @@ def summary(plan: Plan, store: Store) -> list[str]:
         first = " (first)" if rank == 0 and until and len(ranked) > 1 else ""
         said.append(f"{name}: {cells:,} cells, {when}{first}")
     return said
+
+
+def earlier(plan: Plan, found: Mapping[str, Edited]) -> list[str]:
+    """What has been edited since results were made, and what making them again would take."""
+    if not found:
+        return []
+    again = [line for line in plan.lines if line.step.digest in found]
+    flops = sum(line.flops for line in again)
+    seconds = sum(line.seconds for line in again) / plan.workers
+    return [
+        *told(found),
+        f"making {len(again):,} steps again: {flops:.2e} FLOPs, about {duration(seconds)}. "
+        "--code rerun does, --code keep keeps these results and marks them",
+    ]
 
 
 def _disk_warning(store: Store, needed: float) -> list[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harness.steps.step import Step, described
+from harness.steps.step import Step, described, ordered
+from harness.store import edited
 from harness.store.checksums import fault, read_json
 from harness.store.store import Store
 
@@ -28,6 +29,10 @@ def why(step: Step, store: Store, depth: int = 0) -> list[str]:
         reason = fault(store.path(step))
         if reason:
             return [f"{label}: {store.path(step).name} is damaged ({reason})"]
+        earlier = edited.find(ordered({step.digest: step}), store).get(step.digest)
+        if earlier:
+            modules = ", ".join(earlier.modules)
+            return [f"{label}: done by earlier code ({modules}), would run again: --code rerun"]
         return [f"{label}: done, would not run again"]
     lines = [f"{label}: {'begun, not finished' if store.state(step) == 'partial' else 'not there'}"]
     for folder, why_so in _quarantined(step, store):

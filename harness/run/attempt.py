@@ -21,7 +21,7 @@ from typing import Any
 from harness import errors
 from harness.steps.step import Machine
 from harness.store import attempts as record
-from harness.store import locks, provenance
+from harness.store import edited, locks, provenance
 from harness.store.checksums import fault
 from harness.store.store import Order, Store
 
@@ -126,6 +126,7 @@ def _worked(
     began = time.time()
     state, reason, detail = "done", "", {}
     try:
+        edited.refuse(order.code)
         part = store.begin(order)
         attempts = record.open_record(part, machine)
         inputs = {name: store.root / folder for name, folder in order.inputs.items()}

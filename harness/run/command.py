@@ -63,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", help="where results are kept (default: machine.store)")
     parser.add_argument("--address", help="a Ray cluster: auto, or host:port")
     parser.add_argument("--executor", choices=("auto", "ray", "inline"))
+    parser.add_argument(
+        "--code",
+        choices=("rerun", "keep"),
+        help="results of code that was edited since: make them again, or keep and mark them",
+    )
     parser.add_argument("--quiet", action="store_true", help="print the tables only")
     return parser
 
@@ -72,6 +77,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
     from harness.grid.expansion import expand
     from harness.plan import plan as plans
     from harness.plan import text as planned
+    from harness.store import edited
     from harness.store.store import Store
 
     began = time.monotonic()
@@ -82,14 +88,21 @@ def _run(options: argparse.Namespace, command: str) -> int:
     store = Store(machine.store)
     expansion = expand(grid)
     plan = plans.make(expansion, store, machine)
+    earlier = edited.find(expansion.steps, store)
     if options.plan:
         print(planned.show(plan, store))
+        print("\n".join(planned.earlier(plan, earlier)), end="\n" * bool(earlier))
         return 0
 
     from harness.run.driver import drive
     from harness.store import manifest
 
+    if earlier and not options.code:
+        raise UserError("\n".join([*planned.earlier(plan, earlier), "nothing was run"]))
     store.open()
+    if options.code == "rerun":
+        edited.put_away(earlier, store)
+        plan = plans.make(expansion, store, machine)
     if not options.quiet:
         print("\n".join(planned.summary(plan, store)), flush=True)
     _keep(options.grid, store, grid.name)

@@ -72,6 +72,10 @@ class Dataset:
         (work.folder / "dataset.json").write_text(json.dumps(facts))
         work.log("written", test=len(rows))
 
+    def decided_by(self) -> tuple[tuple[str, str], ...]:
+        """The task."""
+        return (("tasks", self.task),)
+
     def cost(self) -> Cost:
         """Reading and checking costs next to nothing."""
         return Cost()

@@ -52,6 +52,10 @@ class Finetune:
 
         finetuning.run(self, work)
 
+    def decided_by(self) -> tuple[tuple[str, str], ...]:
+        """The task and the style."""
+        return (("tasks", self.task), ("styles", self.style))
+
     def cost(self) -> Cost:
         """FLOPs of training on inputs of half the longest length."""
         layers, hidden, vocabulary = self.size
@@ -81,6 +85,10 @@ class ZeroShot:
         from harness.steps import finetuning
 
         finetuning.zero_shot(self, work)
+
+    def decided_by(self) -> tuple[tuple[str, str], ...]:
+        """The task, asked in the style of language models."""
+        return (("tasks", self.task), ("styles", "lm"))
 
     def cost(self) -> Cost:
         """Forward passes only: little beside any training."""

@@ -102,6 +102,10 @@ class Score:
 
         return How(self.style, train, self.pattern, self.mode, options=self.options)
 
+    def decided_by(self) -> tuple[tuple[str, str], ...]:
+        """The task and its metrics."""
+        return (("tasks", self.task), *(("metrics", name) for name in self.metrics))
+
     def cost(self) -> Cost:
         """Seconds at most."""
         return Cost(0.0, 4e3)

@@ -81,6 +81,9 @@ class Spec(Protocol):
         """An estimate, without importing torch."""
         ...
 
+    # def decided_by(self) -> tuple[tuple[str, str], ...]: where a field names an entry of a
+    # registry ("tasks", "styles" or "metrics"), the registry and the name. Their code counts.
+
 
 @dataclass(frozen=True, eq=False)
 class Step:

@@ -11,8 +11,10 @@ from typing import Any
 
 from harness.grid.expansion import Cell, Expansion, Trial
 from harness.steps.step import Step, ordered
+from harness.store import edited
 from harness.store.about import about, examples
 from harness.store.checksums import read_json, write_json
+from harness.store.edited import Edited
 from harness.store.store import Store
 
 VERSION = 1
@@ -26,7 +28,7 @@ def write(
     reasons: Mapping[str, str],
 ) -> None:
     """Write the manifest; `status` and `reasons` are by digest, as a schedule has them."""
-    view = _View(grid, store, status, reasons)
+    view = _View(grid, store, status, reasons, edited.find(expansion.steps, store))
     facts = {
         "grid": grid.name,
         "version": VERSION,
@@ -53,9 +55,15 @@ class _View:
     """Cells as the manifest shows them, given what is known of each step."""
 
     def __init__(
-        self, grid: Any, store: Store, status: Mapping[str, str], reasons: Mapping[str, str]
+        self,
+        grid: Any,
+        store: Store,
+        status: Mapping[str, str],
+        reasons: Mapping[str, str],
+        edited: Mapping[str, Edited],
     ) -> None:
         self.select = grid.sweep.select if grid.sweep else ""
+        self.edited = edited
         self.store, self.status, self.reasons = store, status, reasons
         self._examples: dict[tuple[str, str], dict[str, Any]] = {}  # by dataset and split
 
@@ -75,6 +83,7 @@ class _View:
             "conditions": self._conditions(cell),
             "state": state,
             "reason": reason,
+            "earlier_code": self._earlier(chosen),
         }
 
     def _conditions(self, cell: Cell) -> str:
@@ -93,6 +102,11 @@ class _View:
                 said.append(f"{name}:{found['used']} of {found.get('of', found['used'])}")
         return "|".join(said)
 
+    def _earlier(self, trial: Trial) -> list[str]:
+        """The modules that said something else when this was made, and were kept at that."""
+        found = self.edited.get(trial.score.digest)
+        return list(found.modules) if found else []
+
     def _folder(self, step: Step) -> str:
         return str(self.store.path(step).relative_to(self.store.root))
 
@@ -104,7 +118,10 @@ class _View:
         if self.status.get(trial.score.digest) == "done":
             skipped = self._scores(trial.score).get("skipped", {})
             counts = ", ".join(f"{count} in {split}" for split, count in skipped.items())
-            return "done", f"bad rows were skipped: {counts}" if counts else ""
+            earlier = ", ".join(self._earlier(trial))
+            notes = [f"bad rows were skipped: {counts}"] if counts else []
+            notes += [f"made by earlier code: {earlier}"] if earlier else []
+            return "done", "; ".join(notes)
         for step in ordered({trial.score.digest: trial.score}).values():
             state = self.status.get(step.digest, "todo")
             if state == "failed":

@@ -4,6 +4,7 @@ Work happens in `....part` beside it, which is renamed when whole. A finished fo
 step wrote and
 
     spec.json         every field of the spec in full: a moved default shows against it
+    code.json         fingerprints of the modules that decided it
     inputs.json       the folders it was made from
     provenance.json   commit, versions, host, device, command, data digests, attempts
     checksums.json    size and blake2b of every other file
@@ -23,7 +24,9 @@ from typing import Any
 from harness.errors import StoreDamaged, UserError
 from harness.steps.identity import differences
 from harness.steps.step import Step, described
+from harness.store import edited
 from harness.store.checksums import FORMAT, as_json, checksums, fault, read_json, write_json
+from harness.store.edited import Code
 
 OWN = ("locks", "quarantine", "sessions", "grids")  # folders that hold no steps
 
@@ -42,6 +45,7 @@ class Order:
     threads: int
     uses: str
     folder: str  # where the result will lie below the store's root
+    code: Code  # that decides the result, as the run found it
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,7 @@ class Store:
             threads=step.threads,
             uses=step.uses,
             folder=str(self.path(step).relative_to(self.root)),
+            code=edited.of(step),
         )
 
     # --- making a folder
@@ -158,6 +163,9 @@ class Store:
         """The .part folder, made or taken over from an earlier attempt."""
         part = self.root / f"{order.folder}.part"
         part.mkdir(parents=True, exist_ok=True)
+        if not (part / edited.FILE).exists():  # what goes on is still of the code that began it
+            inputs = {name: self.root / folder for name, folder in order.inputs.items()}
+            write_json(part / edited.FILE, edited.record(order.code, inputs))
         return part
 
     def finish(self, order: Order, provenance: Mapping[str, Any]) -> Path:

@@ -1,0 +1,161 @@
+"""Every name that a grid may use, with what it stands for: the shipped ones and plugins' own.
+
+A catalogue is one value. A grid has one, and a step makes its own from the plugins that came with
+it, so that both mean the same by a name and no grid changes what another one finds.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from harness.code import source
+from harness.code.plugin import Plugin
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from ablations.recipes import Finetuning, Recipe
+    from ablations.systems import Variant
+    from ablations.tables import Table
+    from glm.adaptation.styles import Style
+    from tasks.spec import Metric, Task
+
+STYLES = "glm.adaptation.styles"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The shipped names and those of `plugins`. Reading one loads no more than it needs."""
+
+    plugins: tuple[Plugin, ...] = ()
+
+    @cached_property
+    def tasks(self) -> "Mapping[str, Task]":
+        """Tasks by name."""
+        from tasks import TASKS
+
+        return self._with(TASKS, "TASKS")
+
+    @cached_property
+    def groups(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of groups of tasks; a shipped group has the shipped tasks only."""
+        from tasks import GROUPS
+
+        own: dict[str, tuple[str, ...]] = {}
+        for name, task in self.tasks.items():
+            if task.group not in GROUPS:
+                own[task.group] = (*own.get(task.group, ()), name)
+        return {**GROUPS, **{name: names for name, names in own.items() if name not in self.tasks}}
+
+    @cached_property
+    def metrics(self) -> "Mapping[str, Metric]":
+        """Metrics of plugins by name, for any task's columns."""
+        return self._with({}, "METRICS")
+
+    @cached_property
+    def objectives(self) -> Mapping[str, Any]:
+        """Objectives of plugins by name."""
+        return self._with({}, "OBJECTIVES")
+
+    @cached_property
+    def systems(self) -> "Mapping[str, Variant]":
+        """Systems to pretrain by name."""
+        from ablations.systems import VARIANTS
+
+        return self._with(VARIANTS, "SYSTEMS")
+
+    @cached_property
+    def recipes(self) -> "Mapping[str, Recipe]":
+        """Recipes by name."""
+        from ablations.recipes import RECIPES, Recipe
+
+        return self._with(RECIPES, "RECIPES", Recipe)
+
+    @cached_property
+    def finetuning(self) -> "Mapping[str, Finetuning]":
+        """Settings of plugins by the task's name, under every recipe."""
+        from ablations.recipes import Finetuning
+
+        return self._with({}, "RECIPES", Finetuning)
+
+    @cached_property
+    def tables(self) -> "Mapping[str, Table]":
+        """Tables by id."""
+        from ablations.tables import TABLES
+
+        return self._with(TABLES, "TABLES")
+
+    @cached_property
+    def styles(self) -> "Mapping[str, Style]":
+        """Styles of finetuning by name. Loads torch."""
+        from glm.adaptation.styles import STYLES
+
+        return self._with(STYLES, "STYLES")
+
+    @cached_property
+    def own_styles(self) -> Mapping[str, Any]:
+        """Styles of plugins by name, without torch where they can do without."""
+        return self._with({}, "STYLES")
+
+    def measures(self, task: str) -> "Mapping[str, Metric]":
+        """The metrics that a task's columns may name: its own, and those of plugins."""
+        own = {metric.name: metric for metric in self.tasks[task].metrics}
+        return {**self.metrics, **own}
+
+    def _with(self, shipped: Mapping[str, Any], registry: str, of: type = object) -> dict[str, Any]:
+        """The shipped entries and the plugins', which may not take a name that is taken."""
+        entries: dict[str, Any] = dict(shipped)
+        came = dict.fromkeys(entries, "the harness's own")
+        for plugin in self.plugins:
+            for name, value in plugin.values(registry).items():
+                if not isinstance(value, of):
+                    continue
+                if name in entries and entries[name] is not value:
+                    raise UserError(
+                        f"plugin {plugin.name}: {registry} has {name!r}, which is "
+                        f"{came[name]} already: choose another name"
+                    )
+                entries[name], came[name] = value, f"plugin {plugin.name}'s"
+        return entries
+
+    def modules(self, registry: str, name: str) -> set[str]:
+        """The modules that define an entry: `registry` is "tasks", "styles" or "metrics"."""
+        if registry == "styles" and name not in self.own_styles:
+            return {source.entry(STYLES, name)}
+        entries = {"tasks": self.tasks, "styles": self.own_styles, "metrics": self.metrics}
+        found = entries[registry].get(name)
+        return source.owners([found]) if found is not None else set()
+
+    def deciding(self, spec: Any) -> tuple[Plugin, ...]:
+        """The plugins that a spec's result depends on: its classes are theirs, or its names."""
+        if not self.plugins:
+            return ()
+        modules = roots(spec, self)
+        named = {(registry.upper(), name) for registry, name in _names(spec)}
+        return tuple(
+            plugin
+            for plugin in self.plugins
+            if plugin.module in modules
+            or any(name in plugin.values(registry) for registry, name in named)
+        )
+
+
+def _names(spec: Any) -> Iterable[tuple[str, str]]:
+    """The entries of registries that a spec says it is decided by."""
+    return spec.decided_by() if hasattr(spec, "decided_by") else ()
+
+
+def roots(spec: Any, catalogue: Catalogue) -> frozenset[str]:
+    """The modules that decide a spec's result, before what they import: its own, its values' and
+    those of the entries it names."""
+    found = source.owners([spec])
+    for registry, name in _names(spec):
+        found |= catalogue.modules(registry, name)
+    readable = {name for name in found if source.text(name) is not None}
+    return frozenset(readable - {*source.REGISTRIES, *source.MACHINERY})
+
+
+@cache
+def of(plugins: tuple[Plugin, ...]) -> Catalogue:
+    """The catalogue with these plugins, made once in a process."""
+    return Catalogue(plugins)
