@@ -82,12 +82,11 @@ class Plugin:
     def values(self, registry: str) -> Mapping[str, Any]:
         """What the plugin brings under one of `REGISTRIES`, by name."""
         given = getattr(self.load(), registry, {})
+        named: dict[Any, Any] = {None: given}
         if isinstance(given, Mapping):
             named = dict(given)
         elif isinstance(given, Sequence) and not isinstance(given, str):
             named = {getattr(v, "name", None) or getattr(v, "id", None): v for v in given}
-        else:
-            named = {None: given}
         if not all(isinstance(name, str) and name for name in named):
             raise UserError(
                 f"plugin {self.name}: {registry} is a mapping by name, or a sequence of values "
