@@ -10,9 +10,10 @@ from functools import lru_cache
 import numpy as np
 
 from ablations.scale import VOCABULARIES, Architecture, Scale, architecture, pretraining
-from ablations.systems import GLM_LARGE, Objective, Variant
+from ablations.systems import GLM_LARGE, Variant
 from glm.data.special import Special
 from glm.models.flops import training_flops
+from glm.objectives.objective import Objective
 
 MATCHES = ("positions", "targets", "flops", "corpus_tokens")
 

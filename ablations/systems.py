@@ -7,12 +7,13 @@ of one field of its parent, so that what a row ablates can be read off its defin
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from glm.objectives.baselines import Causal, MaskedLM, PrefixLM, UniLM
 from glm.objectives.blank_infilling import BlankInfilling
+from glm.objectives.causal import Causal
+from glm.objectives.masked_lm import MaskedLM
 from glm.objectives.mixture import Mixture
+from glm.objectives.objective import Objective
 from glm.objectives.spans import Document, Poisson, Sentences
-
-Objective = BlankInfilling | Mixture | MaskedLM | Causal | PrefixLM | UniLM
+from glm.objectives.unilm import UniLM
 
 
 @dataclass(frozen=True)

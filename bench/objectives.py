@@ -16,10 +16,14 @@ import numpy as np
 
 from bench.measure import interleaved, load, one_thread
 from glm.data.special import Special
-from glm.objectives.baselines import Causal, MaskedLM, PrefixLM, UniLM
 from glm.objectives.blank_infilling import BlankInfilling
-from glm.objectives.mixture import Mixture, Objective
+from glm.objectives.causal import Causal
+from glm.objectives.masked_lm import MaskedLM
+from glm.objectives.mixture import Mixture
+from glm.objectives.objective import Objective
+from glm.objectives.prefix_lm import PrefixLM
 from glm.objectives.spans import Document, Poisson, Sentences
+from glm.objectives.unilm import UniLM
 from glm.training.allocator import tune_allocator
 
 ROWS, LENGTH, VOCABULARY = 64, 512, 30522

@@ -27,8 +27,9 @@ def items(length: int, candidates: int):
     import numpy as np
 
     from glm.adaptation.cloze import ClozeStyle, Terms, branches
-    from glm.adaptation.encoding import BLANK, Source
+    from glm.adaptation.encoding import Source
     from glm.adaptation.sequences import Item
+    from glm.objectives.layout import BLANK
     from tasks.spec import Cloze
 
     rng = np.random.default_rng(0)

@@ -127,8 +127,9 @@ def gpt2(bf16: bool) -> Callable[[], None]:
 
 def variants() -> tuple[dict[str, Callable[[], None]], dict[str, int]]:
     """Every variant's step, and the real positions in one."""
-    from glm.objectives.baselines import Causal, MaskedLM
     from glm.objectives.blank_infilling import BlankInfilling
+    from glm.objectives.causal import Causal
+    from glm.objectives.masked_lm import MaskedLM
 
     steps: dict[str, Callable[[], None]] = {}
     positions: dict[str, int] = dict.fromkeys(("bert bf16", "bert fp32", "gpt2 bf16"), ROWS * WIDTH)

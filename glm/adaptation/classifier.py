@@ -20,10 +20,11 @@ import torch
 from torch import nn
 
 from glm.adaptation.cloze import best
-from glm.adaptation.encoding import BLANK, Layout, Source, pieces, source
+from glm.adaptation.encoding import Source, pieces, source
 from glm.adaptation.sequences import Item, read_all, read_each, sequence
 from glm.data.tokenizer import Tokenizer
 from glm.models.transformer import DEVIATION, Shape, Transformer
+from glm.objectives.layout import BLANK, Layout
 from tasks.errors import UserError
 from tasks.spec import Answer, Classify, Question
 

@@ -21,11 +21,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from glm.adaptation.encoding import BLANK, Layout, Source, answers, pieces, source
+from glm.adaptation.encoding import Source, answers, pieces, source
 from glm.adaptation.sequences import Item, logits, read_all, read_each, require_finite, sequence
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.models.transformer import Shape, Transformer
+from glm.objectives.layout import BLANK, Layout
 from tasks.errors import UserError
 from tasks.spec import Answer, Cloze, Question
 

@@ -5,18 +5,8 @@ text, and a token belongs to the part in which it ends: a byte-level vocabulary 
 word wherever the parts' border lies. A question that is too long is shortened token by token,
 always in its last shortenable part of the side ("a" or "b") that has more shortenable tokens (side
 b when equal), as GLM and PET do. Where that is not enough the longest other part is shortened, so
-that a blank is never lost; GLM's code cuts the row's end instead.
-
-`Layout` says how a model with this pretraining wants a source and what fills its blanks:
-
-    blank    GLM: the source is Part A; an answer starts at the blank's position
-    prefix   UniLM, prefix LM: the same, but positions simply go on, without inner ones
-    causal   GPT: as prefix, but nothing is seen ahead, the source included
-
-               blank                prefix               causal
-    position   0 1 2 3 4 | 2 2 2    0 1 2 3 4 | 5 6 7    0 1 2 3 4 | 5 6 7
-    inner      0 0 0 0 0 | 1 2 3    0 0 0 0 0 | 0 0 0    0 0 0 0 0 | 0 0 0
-    branch     0 0 0 0 0 | 1 1 1    0 0 0 0 0 | 1 1 1    1 1 1 1 1 | 1 1 1
+that a blank is never lost; GLM's code cuts the row's end instead. Where the answers stand behind a
+source is the model's own `glm.objectives.layout.Layout`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,51 +14,9 @@ from dataclasses import dataclass
 
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
+from glm.objectives.layout import BLANK, Layout
 from tasks.errors import UserError
 from tasks.spec import Blank, Part, Text
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How sources and answers are written for a variant of the model.
-
-    `inner=False`: the second position is 1 on all of Part B (Figure 4's ablation). `sentinels`:
-    blank k is marked by sentinel k, not by one shared [MASK]. `far`: the position of all of
-    Part B when it is not the blank's (the original's sentinel flag: one past the last position).
-    """
-
-    kind: str = "blank"  # blank | prefix | causal
-    inner: bool = True
-    sentinels: bool = False
-    far: int | None = None
-
-    def __post_init__(self):
-        if self.kind not in ("blank", "prefix", "causal"):
-            raise UserError(f"layout kind is {self.kind!r}; it must be blank, prefix or causal")
-
-    def mask(self, special: Special, blank: int) -> int:
-        """The token that stands for blank number `blank` in the source."""
-        return special.sentinel_masks[blank] if self.sentinels else special.mask
-
-    def start(self, special: Special, blank: int) -> int:
-        """The token that opens the answer to blank number `blank`."""
-        return special.start if self.far is None else special.sentinel_starts[blank]
-
-    def answer(self, source: "Source", blank: int, length: int, used: int = 0):
-        """(positions, inner positions) of `length` tokens of Part B that fill `blank`; `used`
-        tokens of Part B come before them (they matter where positions simply go on)."""
-        if self.kind != "blank":
-            start = len(source.tokens) + used
-            return list(range(start, start + length)), [0] * length
-        at = source.blanks[blank] if self.far is None else self.far
-        return [at] * length, list(range(1, length + 1)) if self.inner else [1] * length
-
-    @property
-    def source_branch(self) -> int:
-        return 1 if self.kind == "causal" else 0
-
-
-BLANK, PREFIX, CAUSAL = Layout(), Layout("prefix"), Layout("causal")
 
 
 @dataclass(frozen=True)

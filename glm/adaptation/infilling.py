@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from glm.adaptation.encoding import BLANK, Layout, Source, answers, pieces, source
+from glm.adaptation.encoding import Source, answers, pieces, source
 from glm.adaptation.seq2seq import prompt, training_row, unwritten, written
 from glm.adaptation.sequences import Item, read_each, target_loss
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.generation.beam import Search, fill
 from glm.models.transformer import Shape, Transformer
+from glm.objectives.layout import BLANK, Layout
 from tasks.errors import UserError
 from tasks.spec import Answer, Generate, Part, Question
 

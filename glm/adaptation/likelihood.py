@@ -24,12 +24,13 @@ import torch
 from torch import nn
 
 from glm.adaptation.cloze import branches, score
-from glm.adaptation.encoding import BLANK, Layout, Source
+from glm.adaptation.encoding import Source
 from glm.adaptation.sequences import Item, read_all, read_each, require_finite, sequence
 from glm.adaptation.sequences import Sequence as Row
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.models.transformer import Shape, Transformer
+from glm.objectives.layout import BLANK, Layout
 from tasks.errors import UserError
 from tasks.spec import Answer, Continue, Question
 

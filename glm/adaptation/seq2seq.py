@@ -18,13 +18,14 @@ import torch
 from torch import nn
 
 from glm.adaptation.cloze import branches
-from glm.adaptation.encoding import BLANK, Layout, Source, answers, pieces, source
+from glm.adaptation.encoding import Source, answers, pieces, source
 from glm.adaptation.sequences import Item, read_each, target_loss
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.generation.beam import Found, Search, beam
 from glm.generation.kv_cache import Prompt
 from glm.models.transformer import Shape, Transformer
+from glm.objectives.layout import BLANK, Layout
 from tasks.spec import Answer, Generate, Question
 
 

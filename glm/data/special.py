@@ -35,11 +35,14 @@ class Special:
 
 
 def with_sentinels(special: Special, pairs: int, multiple: int = 128) -> Special:
-    """`special` with `pairs` sentinel masks and start tokens (the original: one per position).
+    """`special` with `pairs` sentinel masks and start tokens (the original: one per position; none
+    leaves it as it is).
 
     Pair 0 is [MASK] and [START]; the others take ids after the real ones, mask and start in turn,
     and the table grows to the next `multiple` of rows.
     """
+    if not pairs:
+        return special
     new = range(special.size, special.size + 2 * (pairs - 1), 2)
     size = special.size + 2 * (pairs - 1)
     return replace(

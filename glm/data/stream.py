@@ -23,7 +23,7 @@ import numpy as np
 from glm.data.example import Batch, padded
 from glm.data.special import Special
 from glm.objectives.draws import Draws, draws
-from glm.objectives.mixture import Objective
+from glm.objectives.objective import Objective
 
 _WINDOW, _START = 64, 65  # the purposes of this module's draws; objectives use those below
 

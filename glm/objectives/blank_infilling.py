@@ -16,7 +16,8 @@ Shapes: B rows, N raw tokens, T positions, U documents, S spans, P positions of 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from glm.data.example import Batch, Example, round_up
 from glm.data.special import Special
 from glm.objectives.documents import Documents, documents, ragged
 from glm.objectives.draws import Draws, draws
+from glm.objectives.layout import Layout
+from glm.objectives.objective import ExtraTokens, Likelihood
 from glm.objectives.spans import Document, Poisson, Sentences, Spans, by_group
 
 _ORDER = 16  # the purpose of this module's draws; `glm.objectives.spans` uses those below
@@ -113,6 +116,25 @@ class BlankInfilling:
         by_document = docs.draws(keys)
         chosen = self.spans(docs, by_document, special)
         return self.write(docs, chosen, by_document, special)
+
+    @property
+    def layout(self) -> Layout:
+        """Part A and its blanks, marked and filled as in pretraining."""
+        far = self.positions if self.sentinels == "full" else None
+        return Layout("blank", self.inner_positions, bool(self.sentinels), far)
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """The chain rule, over what a blank holds."""
+        return Likelihood("exact", "left to right in one blank")
+
+    def extra_tokens(self, positions: int) -> ExtraTokens:
+        """A pair of sentinels for every position, where blanks are told apart by sentinels."""
+        return ExtraTokens(positions if self.sentinels else 0, self.task_masks)
+
+    def at_positions(self, positions: int) -> Self:
+        """Full sentinels write at the position after the model's last."""
+        return replace(self, positions=positions) if self.sentinels == "full" else self
 
     def write(self, docs: Documents, spans: Spans, keys: Draws, special: Special) -> Batch:
         """Parts A and B of given spans. `keys` (one per document) decide the order of the spans."""

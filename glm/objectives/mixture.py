@@ -5,7 +5,7 @@ Shapes: B rows, N raw tokens, P parts of a mixture.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Self
 
 import numpy as np
 
@@ -14,26 +14,19 @@ from glm.data.special import Special
 from glm.objectives.blank_infilling import BlankInfilling
 from glm.objectives.documents import ascending, documents
 from glm.objectives.draws import Draws, draws
+from glm.objectives.layout import Layout
+from glm.objectives.objective import ExtraTokens, Likelihood, Objective
 from glm.objectives.spans import Spans
 
 _PART = 48  # the purpose of this module's draws; the parts use those below
-
-
-class Objective(Protocol):
-    """What makes a batch of rows: by a generator, or by keys, one per row."""
-
-    def __call__(
-        self, text_BN: np.ndarray, rng: np.random.Generator, special: Special
-    ) -> Batch: ...
-
-    def build(self, text_BN: np.ndarray, keys: Draws, special: Special) -> Batch: ...
 
 
 @dataclass(frozen=True)
 class Mixture:
     """Several objectives with weights: (weight, objective), ... GLM-Doc and GLM-Sent are these.
 
-    Drawn for every row, or once for the whole batch as in the original (`per="batch"`).
+    Drawn for every row, or once for the whole batch as in the original (`per="batch"`). The model
+    is asked as its first part is, but for all that any of the parts serves.
     """
 
     parts: tuple[tuple[float, Objective], ...]
@@ -61,6 +54,30 @@ class Mixture:
             if len(rows)
         ]
         return merge(batches, [rows for rows in rows_P if len(rows)], special.pad)
+
+    @property
+    def layout(self) -> Layout:
+        """The first part's, serving what any part serves."""
+        layouts = [objective.layout for _, objective in self.parts]
+        serves = dict.fromkeys(ask for layout in layouts for ask in layout.serves)
+        return replace(layouts[0], serves=tuple(serves))
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """The first part's."""
+        return self.parts[0][1].likelihood
+
+    def extra_tokens(self, positions: int) -> ExtraTokens:
+        """Whatever any of the parts needs."""
+        needed = [objective.extra_tokens(positions) for _, objective in self.parts]
+        return ExtraTokens(
+            max(each.sentinels for each in needed), any(each.task_masks for each in needed)
+        )
+
+    def at_positions(self, positions: int) -> Self:
+        """Every part for a model of so many positions."""
+        parts = ((weight, objective.at_positions(positions)) for weight, objective in self.parts)
+        return replace(self, parts=tuple(parts))
 
     def _but_for_spans(self) -> BlankInfilling | None:
         """The one blank infilling that all parts are, if they differ in their spans alone."""

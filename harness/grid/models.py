@@ -13,7 +13,7 @@ from ablations.scale import VOCABULARIES, Scale, architecture
 from ablations.scale import pretraining as pretraining_settings
 from ablations.systems import Variant
 from glm.training.optimisation import Optimisation
-from harness.grid.overrides import at_positions, changed
+from harness.grid.overrides import changed
 from harness.grid.sources import Sources
 from harness.steps.pretrain import Pretrain
 from harness.steps.step import Step, slug
@@ -90,7 +90,7 @@ class Models:
         )
         settings = changed(settings, changes, "pretrain")
         spec = Pretrain(
-            objective=at_positions(variant.objective, body.positions),
+            objective=variant.objective.at_positions(body.positions),
             layers=body.layers,
             hidden=body.hidden,
             heads=body.heads,

@@ -24,15 +24,6 @@ def scaled(grid: Any) -> Scale:
     return replace(scale, **changes)
 
 
-def at_positions(objective: Any, positions: int) -> Any:
-    """The objective for a model of so many positions: full sentinels write at the row after."""
-    if hasattr(objective, "parts"):
-        parts = tuple((weight, at_positions(part, positions)) for weight, part in objective.parts)
-        return replace(objective, parts=parts)
-    full = getattr(objective, "sentinels", "") == "full"
-    return replace(objective, positions=positions) if full else objective
-
-
 def points(sweep: Any) -> Sequence[Mapping[str, Any]]:
     """Every combination of a sweep's values, the first of each first; one empty one without."""
     if not sweep or not sweep.parameters:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from ablations.recipes import Decoding
 from glm.models.flops import training_flops
+from glm.objectives.objective import Objective
 from harness.steps.step import Cost, Work
 
 # What a model-side style asks of the text side, where the names differ.
@@ -20,7 +21,7 @@ class Finetune:
     uses: ClassVar[str] = "gpu"
     task: str
     style: str  # a key of `glm.adaptation.styles.STYLES`
-    objective: Any
+    objective: Objective
     lr: float
     epochs: int
     batch: int  # questions per optimizer step
@@ -72,7 +73,7 @@ class ZeroShot:
     version: ClassVar[int] = 1
     uses: ClassVar[str] = "gpu"
     task: str
-    objective: Any
+    objective: Objective
     split: str = "test"
     mode: str = "unidirectional"
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ablations.systems import Objective
 from glm.adaptation import styles as finetune
-from glm.adaptation.encoding import Layout
 from glm.adaptation.sequences import Item
 from glm.data import tokenizer as tokens
 from glm.data.special import with_sentinels
 from glm.data.tokenizer import Tokenizer
 from glm.models.transformer import Transformer, lengthen
-from glm.objectives.baselines import Causal, MaskedLM, PrefixLM, UniLM
-from glm.objectives.blank_infilling import BlankInfilling
+from glm.objectives.layout import Layout
+from glm.objectives.objective import Objective
 from glm.training import checkpoints, loop
 from glm.training.optimisation import Optimisation
 from glm.training.pieces import Piece
@@ -36,22 +34,6 @@ from tasks.spec import How, Question
 AT_ONCE = 8192  # positions of one forward pass in training, unless a micro-batch is set
 
 
-def layout_of(objective: Objective, positions: int) -> Layout:
-    """How a model pretrained with `objective` expects a source and what fills its blanks."""
-    if isinstance(objective, Causal):
-        return Layout("causal")
-    if isinstance(objective, UniLM | PrefixLM | MaskedLM):
-        return Layout("prefix")
-    inner = blank(objective)
-    far = positions if inner.sentinels == "full" else None
-    return Layout("blank", inner.inner_positions, bool(inner.sentinels), far)
-
-
-def blank(objective: Objective) -> BlankInfilling:
-    """The blank infilling that an objective is, or is mixed of."""
-    return objective if isinstance(objective, BlankInfilling) else blank(objective.parts[0][1])  # type: ignore[union-attr]
-
-
 def styled(name: str, **settings: Any) -> finetune.Style:
     """The style by name, with those of `settings` that it knows."""
     style: Any = finetune.STYLES[name]
@@ -64,16 +46,14 @@ def load(work: Work, objective: Objective) -> tuple[Transformer, Tokenizer]:
     device = loop.device_of(work.machine.device)
     model = checkpoints.load(work.inputs["pretrain"], device).model
     tokenizer = tokens.load(work.inputs["tokenizer"])
-    if layout_of(objective, model.shape.positions).sentinels:
-        special = with_sentinels(tokenizer.special, model.shape.positions)
-        tokenizer = replace(tokenizer, special=special)
-    return model, tokenizer
+    extra = objective.extra_tokens(model.shape.positions)
+    return model, replace(tokenizer, special=with_sentinels(tokenizer.special, extra.sentinels))
 
 
 def run(spec: Finetune, work: Work) -> None:
     """Finetune and predict; see `Finetune.run`."""
     model, tokenizer = load(work, spec.objective)
-    layout = layout_of(spec.objective, model.shape.positions)
+    layout = spec.objective.layout
     style = _style(spec, layout)
     # Where positions go on after the source, the answer's come on top of the source's.
     longest = spec.max_length + (0 if layout.kind == "blank" else spec.target_length)
@@ -140,7 +120,7 @@ def zero_shot(spec: ZeroShot, work: Work) -> None:
     model, tokenizer = load(work, spec.objective)
     style = styled(
         "lm",
-        layout=layout_of(spec.objective, model.shape.positions),
+        layout=spec.objective.layout,
         window=spec.window - 1,
         stride=spec.stride,
     )

@@ -1,9 +1,10 @@
 """Pretraining: one model from random weights, one objective, one corpus, one seed."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from glm.models.flops import parameter_count, training_flops
+from glm.objectives.objective import Objective
 from glm.training.optimisation import Optimisation
 from harness.steps.step import Cost, Work
 
@@ -14,7 +15,7 @@ class Pretrain:
 
     version: ClassVar[int] = 1
     uses: ClassVar[str] = "gpu"
-    objective: Any
+    objective: Objective
     layers: int
     hidden: int
     heads: int
@@ -40,11 +41,6 @@ class Pretrain:
             from harness.steps import pretraining
 
             pretraining.run(self, work)
-
-    @property
-    def sentinels(self) -> int:
-        """How many sentinel pairs the objective needs: one for every position, or none."""
-        return self.positions if getattr(self.objective, "sentinels", "") else 0
 
     @property
     def parameters(self) -> int:

@@ -89,7 +89,7 @@ def run(
 
 def vocabulary(spec: Pretrain, special: Special) -> Special:
     """The ids that the objective uses: the tokenizer's, and sentinels where it wants them."""
-    return with_sentinels(special, spec.sentinels) if spec.sentinels else special
+    return with_sentinels(special, spec.objective.extra_tokens(spec.positions).sentinels)
 
 
 def shape(spec: Pretrain, vocabulary: int) -> Shape:

@@ -7,11 +7,13 @@ import pytest
 
 from glm.data.example import Example, pack, padded, part, stack
 from glm.data.stream import TokenStream, batch_at, stream, windows
-from glm.objectives.baselines import Causal, MaskedLM, UniLM
 from glm.objectives.blank_infilling import BlankInfilling, infill
+from glm.objectives.causal import Causal
 from glm.objectives.draws import draws
+from glm.objectives.masked_lm import MaskedLM
 from glm.objectives.mixture import Mixture
 from glm.objectives.spans import Document, Sentences
+from glm.objectives.unilm import UniLM
 from tests.glm.texts import SPECIAL, WORDS, rows_of, same
 
 GLM_DOC = Mixture(((1, BlankInfilling()), (1, BlankInfilling(Document()))))

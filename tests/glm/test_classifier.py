@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from glm.adaptation.classifier import ClassifierStyle, Head
-from glm.adaptation.encoding import CAUSAL
 from glm.adaptation.sequences import read_all
 from glm.models.transformer import Shape, build
+from glm.objectives.layout import CAUSAL
 from tasks.errors import UserError
 from tasks.spec import Classify, Part
 from tests.glm.golden import read as golden

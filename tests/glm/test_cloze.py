@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from glm.adaptation.cloze import ClozeStyle, branches, score
-from glm.adaptation.encoding import Layout, pieces, source
+from glm.adaptation.encoding import pieces, source
 from glm.adaptation.sequences import lay, sequence
 from glm.models.transformer import Shape, build, tensors
+from glm.objectives.layout import Layout
 from tasks.errors import UserError
 from tasks.spec import Blank, Cloze, Part
 from tests.glm.golden import read as golden

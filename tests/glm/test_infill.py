@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from glm.adaptation.encoding import PREFIX
 from glm.adaptation.infilling import Document, InfillStyle
 from glm.adaptation.masked_infilling import BertInfillStyle
 from glm.models.transformer import Shape, build
+from glm.objectives.layout import PREFIX
 from tasks.errors import UserError
 from tasks.spec import Blank, Generate, Part
 from tests.glm.golden import read as golden

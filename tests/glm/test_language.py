@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from glm.adaptation.encoding import CAUSAL, PREFIX
 from glm.adaptation.likelihood import LanguageStyle
 from glm.adaptation.sequences import lay, sequence
 from glm.models.transformer import Shape, build, tensors
+from glm.objectives.layout import CAUSAL, PREFIX
 from tasks.errors import UserError
 from tasks.spec import Continue
 from tests.glm.golden import read as golden

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from glm.adaptation.encoding import CAUSAL, PREFIX, Layout
 from glm.adaptation.seq2seq import Seq2SeqStyle
 from glm.models.transformer import Shape, build
+from glm.objectives.layout import CAUSAL, PREFIX, Layout
 from tasks.spec import Blank, Generate, Part
 from tests.glm.golden import read as golden
 from tests.glm.numbers import BERT, TINY, Numbers

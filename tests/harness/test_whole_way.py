@@ -242,7 +242,7 @@ def test_answers_do_not_depend_on_the_evaluations_batches(tiny: Ran):
         work: Any = Look({n: store.path(i) for n, i in step.inputs.items()}, Machine(device="cpu"))
         model, tokenizer = finetuning.load(work, spec.objective)
         model.eval()
-        layout = finetuning.layout_of(spec.objective, model.shape.positions)
+        layout = spec.objective.layout
         style = finetuning.styled(name, layout=layout, source=96, target=8, window=63, stride=32)
         questions = finetuning.ask(spec, work, spec.split, train=False)
         head = style.head(model.shape, questions, 0)

@@ -1,15 +1,21 @@
 """BERT, GPT, prefix LM, UniLM and mixtures: what they show, hide and predict."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glm.objectives.baselines import Causal, MaskedLM, PrefixLM, UniLM
 from glm.objectives.blank_infilling import BlankInfilling
+from glm.objectives.causal import Causal
 from glm.objectives.draws import draws
+from glm.objectives.masked_lm import MaskedLM
 from glm.objectives.mixture import Mixture
+from glm.objectives.objective import ExtraTokens
+from glm.objectives.prefix_lm import PrefixLM
 from glm.objectives.spans import Document, Poisson
+from glm.objectives.unilm import UniLM
 from tests.glm.texts import SPECIAL, WORDS, packed, rows_of, same, whole
 
 ORIGINALS_BERT = MaskedLM(spans=Poisson(), masked=1.0, random=0.0)
@@ -178,3 +184,36 @@ def test_rows_of_any_width_are_padded_to_a_multiple_of_eight(objective):
     assert batch.width == 24 and batch.positions == 63
     assert (batch.document_BT[:, 21:] == -1).all() and (batch.tokens_BT[:, 21:] == 0).all()
     assert same(batch, made(objective, whole(3, 21).astype(np.uint16)))
+
+
+# --- what an objective says of itself
+
+
+SHORT = BlankInfilling(Poisson())
+
+
+def test_an_objective_says_how_its_model_is_asked_and_what_it_answers():
+    assert SHORT.layout.kind == "blank" and Causal().layout.kind == "causal"
+    assert MaskedLM().layout.kind == UniLM().layout.kind == PrefixLM().layout.kind == "prefix"
+    assert "continuation" in SHORT.layout.serves and "masked tokens" not in SHORT.layout.serves
+    assert MaskedLM().layout.serves == ("masked tokens", "vector")
+    assert "continuation" not in UniLM().layout.serves and "one blank" in UniLM().layout.serves
+    assert {o.likelihood.kind for o in (SHORT, Causal(), PrefixLM())} == {"exact"}
+    assert {o.likelihood.kind for o in (MaskedLM(), UniLM())} == {"pseudo"}
+
+
+def test_sentinels_are_needed_for_every_position_and_fitted_to_the_models():
+    full = replace(SHORT, sentinels="full")
+    mixture = Mixture(((1, full), (1, MaskedLM())))
+    assert SHORT.extra_tokens(64) == ExtraTokens()
+    assert full.extra_tokens(64) == mixture.extra_tokens(64) == ExtraTokens(sentinels=64)
+    assert full.at_positions(64).layout.far == 64 and SHORT.at_positions(64) == SHORT
+    assert mixture.at_positions(64).parts[0][1] == replace(full, positions=64)
+    masks = BlankInfilling(Document(), task_masks=True)
+    assert Mixture(((1, SHORT), (1, masks))).extra_tokens(64) == ExtraTokens(task_masks=True)
+
+
+def test_a_mixture_is_asked_as_its_first_part_and_serves_what_any_part_serves():
+    layout = Mixture(((1, SHORT), (2, MaskedLM()))).layout
+    assert layout.kind == "blank"
+    assert set(layout.serves) == {*SHORT.layout.serves, "masked tokens"}
