@@ -6,13 +6,13 @@ things are shown depends on them.
 """
 
 import heapq
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness import cpus
 from harness.steps.step import Machine, Step
 from harness.store.checksums import read_json
 from harness.store.store import Store
@@ -106,7 +106,7 @@ def _workers(machine: Machine, on_gpu: bool) -> int:
         return 1
     if on_gpu:
         return machine.workers or machine.local_gpus or 8
-    return machine.workers or machine.cpus or os.cpu_count() or 1
+    return machine.workers or machine.cpus or cpus.allowed()
 
 
 class _Rates:

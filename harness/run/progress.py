@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from harness import cpus
 from harness.run.attempt import Outcome
 from harness.run.scheduler import Schedule
 from harness.steps.step import Step
@@ -108,7 +109,7 @@ class Progress:
             return None
         elapsed = time.monotonic() - self.began
         # Until there is some evidence, believe the plan: as if all workers had kept to it so far.
-        workers = self.schedule.machine.workers or os.cpu_count() or 1
+        workers = self.schedule.machine.workers or cpus.allowed()
         return expected * (elapsed + EVIDENCE) / (self.expected + EVIDENCE * workers)
 
     def _count(self) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import harness
+from harness import cpus
 from harness.errors import UserError
 from harness.run import guard
 from harness.run.attempt import Outcome, attempt
@@ -209,7 +211,7 @@ def connect(machine: Machine, steps: Any = ()) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-    root = str(Path(__file__).resolve().parents[1])
+    root = str(Path(harness.__file__).resolve().parents[1])
     if address != "local":
         import ray
 
@@ -225,7 +227,7 @@ def connect(machine: Machine, steps: Any = ()) -> Any:
 
     ray.init(
         address="local",
-        num_cpus=machine.cpus or os.cpu_count(),
+        num_cpus=machine.cpus or cpus.allowed(),
         num_gpus=machine.local_gpus,
         include_dashboard=False,
         object_store_memory=100 * 2**20,  # outcomes are small; data goes through files
