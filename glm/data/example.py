@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+MULTIPLE = 8  # of which every batch's width is one
+
 
 @dataclass(frozen=True)
 class Example:

@@ -21,13 +21,14 @@ from typing import Self
 
 import numpy as np
 
-from glm.data.example import Batch, Example, round_up
+from glm.data.example import MULTIPLE, Batch, Example, round_up
 from glm.data.special import Special
+from glm.objectives.amounts import Amounts
 from glm.objectives.documents import Documents, documents, ragged
 from glm.objectives.draws import Draws, draws
 from glm.objectives.layout import Layout
 from glm.objectives.objective import ExtraTokens, Likelihood
-from glm.objectives.spans import Document, Poisson, Sentences, Spans, by_group
+from glm.objectives.spans import Choice, Poisson, Spans, by_group
 
 _ORDER = 16  # the purpose of this module's draws; `glm.objectives.spans` uses those below
 SHORT = Poisson()
@@ -95,7 +96,7 @@ class BlankInfilling:
     blank is meant. Sentinels are numbered in the order of writing, per document.
     """
 
-    spans: Poisson | Document | Sentences = SHORT
+    spans: Choice = SHORT
     shuffle: bool = True  # write the spans in random order, not left to right
     sentinels: str = ""  # "" (one shared [MASK]), "masks" or "full"
     inner_positions: bool = True  # without: the second position is 1 on all of Part B
@@ -135,6 +136,18 @@ class BlankInfilling:
     def at_positions(self, positions: int) -> Self:
         """Full sentinels write at the position after the model's last."""
         return replace(self, positions=positions) if self.sentinels == "full" else self
+
+    def amounts(self, length: int) -> Amounts:
+        """Exact, but for what `spans` says of its own expectations."""
+        spans = self.spans.outcomes(length)
+        part_b_C = spans.masked_C + spans.count_C - spans.open_C
+        part_a_C = length - spans.masked_C + spans.count_C
+        pairs_C = part_a_C * (part_a_C + part_b_C) + part_b_C * (part_b_C + 1) / 2
+        sizes: dict[int, float] = {}
+        for size, chance in zip((part_a_C + part_b_C).tolist(), spans.chance_C.tolist()):
+            sizes[size] = sizes.get(size, 0.0) + chance
+        targets, pairs = (float(spans.chance_C @ each) for each in (part_b_C, pairs_C))
+        return Amounts(length, targets, pairs, sizes)
 
     def write(self, docs: Documents, spans: Spans, keys: Draws, special: Special) -> Batch:
         """Parts A and B of given spans. `keys` (one per document) decide the order of the spans."""
@@ -228,7 +241,7 @@ def _lay_out(docs: Documents, spans: Spans) -> tuple[np.ndarray, int, np.ndarray
     count = np.bincount(row, minlength=rows)
     written = masked + np.bincount(row, ~spans.open_S, rows).astype(np.int64)
     size = text - masked + count
-    width = round_up(max(int((size + written).max(initial=1)), 1), 8)
+    width = round_up(max(int((size + written).max(initial=1)), 1), MULTIPLE)
     return size, width, _kept(docs, spans)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from glm.data.example import Batch
 from glm.data.special import Special
+from glm.objectives.amounts import Amounts, fixed, triangle
 from glm.objectives.documents import Documents, documents, grids
 from glm.objectives.draws import Draws
 from glm.objectives.layout import CAUSAL, Layout
@@ -44,6 +45,10 @@ class Causal:
     def extra_tokens(self, positions: int) -> ExtraTokens:
         """None beside those that every vocabulary has."""
         return ExtraTokens()
+
+    def amounts(self, length: int) -> Amounts:
+        """Exact: nothing is drawn."""
+        return fixed(length, length - 1, triangle(length))
 
     def at_positions(self, positions: int) -> Self:
         """The same: nothing in it hangs on the model's size."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glm.data.example import Batch, round_up
+from glm.data.example import MULTIPLE, Batch, round_up
 from glm.data.special import Special
 from glm.objectives.draws import Draws
 
@@ -105,7 +105,7 @@ def ragged(begin_S: np.ndarray, size_S: np.ndarray) -> np.ndarray:
 def grids(docs: Documents, pad: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Text as rows of the model's width: tokens, position and document, each (B, T) int32."""
     rows, length = docs.text_BN.shape
-    width = round_up(length, 8)
+    width = round_up(length, MULTIPLE)
     if docs.whole and width == length:
         column = np.arange(length, dtype=np.int32)
         position = np.repeat(column[None], rows, axis=0)

@@ -10,11 +10,12 @@ import numpy as np
 
 from glm.data.example import Batch
 from glm.data.special import Special
+from glm.objectives.amounts import Amounts, fixed
 from glm.objectives.documents import Documents, documents, grids
 from glm.objectives.draws import Draws, draws
 from glm.objectives.layout import Layout
 from glm.objectives.objective import ExtraTokens, Likelihood
-from glm.objectives.spans import Poisson, inside
+from glm.objectives.spans import Choice, inside
 
 # The purposes of this module's draws; the modules of spans and blank infilling use those below 32.
 _CHOSEN, _GRAM, _FATE, _WORD = range(32, 36)
@@ -36,7 +37,7 @@ class MaskedLM:
     masked: float = 0.8
     random: float = 0.1
     grams: tuple[float, float, float] = (1.0, 0.0, 0.0)
-    spans: Poisson | None = None
+    spans: Choice | None = None
 
     def __call__(self, text_BN: np.ndarray, rng: np.random.Generator, special: Special) -> Batch:
         """Rows of token ids to a batch; takes 1 + B numbers from `rng`."""
@@ -60,12 +61,12 @@ class MaskedLM:
         if self.spans is not None:
             return inside(self.spans(docs, docs.draws(keys), special))
         length = docs.text_BN.shape[1]
-        begins = keys.lanes(_CHOSEN, length) < np.uint16(round(self._start_rate() * 65536))
+        rate, *shares = self._chances()
+        begins = keys.lanes(_CHOSEN, length) < np.uint16(round(rate * 65536))
         chosen = begins.copy()
         if self.grams[0] < 1:
             gram = keys.lanes(_GRAM, length)
-            for further in (1, 2):
-                share = sum(self.grams[further:])
+            for further, share in enumerate(shares, 1):
                 longer = begins & (gram < np.uint16(round(share * 65536)))
                 chosen[:, further:] |= longer[:, :-further]
         chosen &= docs.text_BN != special.cls
@@ -74,17 +75,18 @@ class MaskedLM:
             chosen &= docs.text_BN != special.pad
         return np.flatnonzero(chosen)
 
-    def _start_rate(self) -> float:
-        """The chance to begin at a token for which the share of tokens chosen is `ratio`.
+    def _chances(self) -> tuple[float, float, float]:
+        """To begin a choice at a token, and for it to take a second and a third one.
 
-        A token stays unchosen if no one-, two- or three-token choice begins where it would cover.
+        The first is such that the share of tokens chosen is `ratio`: a token stays unchosen if no
+        one-, two- or three-token choice begins where it would cover.
         """
         two, three = self.grams[1] + self.grams[2], self.grams[2]
         rate = self.ratio
         for _ in range(20):
             missed = (1 - rate * two) * (1 - rate * three)
             rate = 1 - (1 - self.ratio) / missed
-        return rate
+        return rate, two, three
 
     def _replaced(
         self, target: np.ndarray, row: np.ndarray, column: np.ndarray, keys: Draws, special: Special
@@ -112,6 +114,18 @@ class MaskedLM:
     def extra_tokens(self, positions: int) -> ExtraTokens:
         """None beside those that every vocabulary has."""
         return ExtraTokens()
+
+    def amounts(self, length: int) -> Amounts:
+        """Exact, but for what `spans` says of its own expectations."""
+        if self.spans is not None:
+            spans = self.spans.outcomes(length)
+            return fixed(length, float(spans.chance_C @ spans.masked_C), length**2)
+        begun, two, three = (round(share * 65536) / 65536 for share in self._chances())
+        # The first word may be reached from [CLS], the later ones from two places.
+        first = 1 - (1 - begun) * (1 - begun * two)
+        later = 1 - (1 - first) * (1 - begun * three)
+        words = max(length - 1, 0)
+        return fixed(length, min(words, 1) * first + max(words - 1, 0) * later, length**2)
 
     def at_positions(self, positions: int) -> Self:
         """The same: nothing in it hangs on the model's size."""

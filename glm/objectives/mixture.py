@@ -11,6 +11,7 @@ import numpy as np
 
 from glm.data.example import Batch
 from glm.data.special import Special
+from glm.objectives.amounts import Amounts, mixed
 from glm.objectives.blank_infilling import BlankInfilling
 from glm.objectives.documents import ascending, documents
 from glm.objectives.draws import Draws, draws
@@ -73,6 +74,10 @@ class Mixture:
         return ExtraTokens(
             max(each.sentinels for each in needed), any(each.task_masks for each in needed)
         )
+
+    def amounts(self, length: int) -> Amounts:
+        """The parts' means; `per="batch"` is reckoned as if every sequence were drawn alone."""
+        return mixed([(weight, objective.amounts(length)) for weight, objective in self.parts])
 
     def at_positions(self, positions: int) -> Self:
         """Every part for a model of so many positions."""

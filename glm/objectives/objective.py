@@ -14,6 +14,7 @@ import numpy as np
 
 from glm.data.example import Batch
 from glm.data.special import Special
+from glm.objectives.amounts import Amounts
 from glm.objectives.draws import Draws
 from glm.objectives.layout import Layout
 
@@ -64,6 +65,10 @@ class Objective(Protocol):
 
     def extra_tokens(self, positions: int) -> ExtraTokens:
         """What a vocabulary needs to have for a model of so many positions."""
+        ...
+
+    def amounts(self, length: int) -> Amounts:
+        """What a sequence of `length` raw tokens amounts to, on average."""
         ...
 
     def at_positions(self, positions: int) -> Self:

@@ -10,6 +10,7 @@ import numpy as np
 
 from glm.data.example import Batch
 from glm.data.special import Special
+from glm.objectives.amounts import Amounts, cut_pairs, fixed
 from glm.objectives.causal import next_token
 from glm.objectives.documents import Documents, documents, grids, parts_first
 from glm.objectives.draws import Draws, draws
@@ -53,6 +54,10 @@ class PrefixLM:
     def extra_tokens(self, positions: int) -> ExtraTokens:
         """None beside those that every vocabulary has."""
         return ExtraTokens()
+
+    def amounts(self, length: int) -> Amounts:
+        """Exact: the mean over all cuts."""
+        return fixed(length, length / 2, cut_pairs(length))
 
     def at_positions(self, positions: int) -> Self:
         """The same: nothing in it hangs on the model's size."""

@@ -8,13 +8,16 @@ Shapes: U documents, S spans, K span lengths drawn for a document (more than are
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
 from glm.data.special import Special
 from glm.objectives.documents import Documents, ragged
 from glm.objectives.draws import Draws
+
+TOKENS = 22  # of a sentence, for expectations: measured on Wikipedia with BERT's WordPiece, 22.5
 
 # The purposes for which a document's key is used; see `Draws`.
 _LENGTHS, _SWAP, _OFFSETS, _SIZE, _FORM, _START, _SENTENCES = range(7)
@@ -31,6 +34,32 @@ class Spans:
     begin_S: np.ndarray
     size_S: np.ndarray
     open_S: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What a choice of spans in one window of a document can come to, with the chance of each.
+
+    `count_C` spans hide `masked_C` tokens; `open_C` of them are written without an end token.
+    """
+
+    chance_C: np.ndarray
+    count_C: np.ndarray
+    masked_C: np.ndarray
+    open_C: np.ndarray
+
+
+class Choice(Protocol):
+    """A way to choose spans, and what it comes to in a window of `length` tokens."""
+
+    @property
+    def mask(self) -> str:
+        """The field of `Special` whose token stands for such a span, with task masks."""
+        ...
+
+    def __call__(self, docs: Documents, draws: Draws, special: Special) -> Spans: ...
+
+    def outcomes(self, length: int) -> Outcomes: ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +79,14 @@ class Poisson:
     longest: int = 39
     ratio: float = 0.15
 
-    mask: ClassVar[str] = "mask"
+    @property
+    def mask(self) -> str:
+        """The shared [MASK]."""
+        return "mask"
+
+    def outcomes(self, length: int) -> Outcomes:
+        """Exactly, by dynamic programming over spans drawn and tokens masked so far."""
+        return _poisson(self, length)
 
     def law(self) -> np.ndarray:
         """P(length = 1), ..., P(length = longest)."""
@@ -102,11 +138,28 @@ class Document:
     suffix: float = 0.5
     per: str = "sequence"  # or "batch"
 
-    mask: ClassVar[str] = "gmask"
+    @property
+    def mask(self) -> str:
+        """[gMASK]."""
+        return "gmask"
+
+    def outcomes(self, length: int) -> Outcomes:
+        """Every size is as likely, and `suffix` of the spans are open."""
+        low, high = self._bounds(np.array([length]))
+        size = np.arange(int(low[0]), int(high[0]) + 1)
+        size = size[size > 0]
+        chance = np.concatenate([size * 0 + self.suffix, size * 0 + 1 - self.suffix])
+        is_open = np.repeat([1, 0], len(size))
+        masked = np.concatenate([size, size])
+        return Outcomes(chance / max(len(size), 1), np.ones_like(masked), masked, is_open)
+
+    def _bounds(self, size_U: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The shortest and the longest span of documents of these sizes."""
+        high = np.maximum(size_U - 2, 0)
+        return np.minimum(np.maximum((self.least * size_U).astype(np.int64), 1), high), high
 
     def __call__(self, docs: Documents, draws: Draws, special: Special) -> Spans:
-        high = np.maximum(docs.size_U - 2, 0)
-        low = np.minimum(np.maximum((self.least * docs.size_U).astype(np.int64), 1), high)
+        low, high = self._bounds(docs.size_U)
         if self.per == "batch":
             size = low + (draws.shared(_SIZE) * (high - low + 1)).astype(np.int64)
             suffix = np.full(len(size), draws.shared(_FORM) < self.suffix)
@@ -131,7 +184,27 @@ class Sentences:
 
     ratio: float = 0.15
 
-    mask: ClassVar[str] = "smask"
+    @property
+    def mask(self) -> str:
+        """[sMASK]."""
+        return "smask"
+
+    def outcomes(self, length: int) -> Outcomes:
+        """For sentences of `TOKENS` tokens each, the last one cut off by the window's end.
+
+        The budget is met by so many whole sentences, or by one more where the short one is among
+        them and leaves too little.
+        """
+        budget = int(self.ratio * length)
+        whole, rest = divmod(length - 1, TOKENS)
+        there = whole + (rest > 0)
+        needed = min(-(-budget // TOKENS), there)
+        among = needed / there if rest else 0.0  # the chance that the short one is
+        more = (needed - 1) * TOKENS + rest < budget and needed < there
+        short = TOKENS - rest if rest else 0
+        count = np.array([needed, needed + more])
+        chance = np.array([1 - among, among])
+        return Outcomes(chance, count, count * TOKENS - [0, short], np.zeros(2, np.int64))
 
     def __call__(self, docs: Documents, draws: Draws, special: Special) -> Spans:
         unit, begin, size = _sentences(docs, special)
@@ -142,6 +215,38 @@ class Sentences:
         before = total - total[first]
         taken = np.sort(order[before < budgets(docs, self.ratio)[unit]])
         return Spans(unit[taken], begin[taken], size[taken], np.zeros(len(taken), bool))
+
+
+@lru_cache(maxsize=64)
+def _poisson(spans: Poisson, length: int) -> Outcomes:
+    """Spans are drawn until the budget is met; the last one is cut where there is no room for it.
+
+    `chance_T` holds the chance that T tokens are masked after so many spans, and not yet enough.
+    """
+    law, budget, room = spans.law(), int(spans.ratio * length), length - 2
+    ended: dict[tuple[int, int], float] = {}
+    chance_T = np.zeros(budget)
+    chance_T[:1] = 1.0
+    count = 0
+    while chance_T.any():
+        after_T = np.zeros(budget)
+        for total in np.flatnonzero(chance_T):
+            here, left = chance_T[total], room - int(total) - count
+            if left <= 0:
+                key = (count, int(total))
+                ended[key] = ended.get(key, 0.0) + here
+                continue
+            for size, weight in enumerate(law, 1):
+                if size <= left and total + size < budget:
+                    after_T[total + size] += here * weight
+                else:
+                    key = (count + 1, int(total) + min(size, left))
+                    ended[key] = ended.get(key, 0.0) + here * weight
+        chance_T, count = after_T, count + 1
+    if not ended:
+        ended[0, 0] = 1.0
+    counts, masked = np.array(list(ended)).T
+    return Outcomes(np.array(list(ended.values())), counts, masked, np.zeros_like(counts))
 
 
 def budgets(docs: Documents, ratio: float) -> np.ndarray:

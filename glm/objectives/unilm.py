@@ -10,6 +10,7 @@ import numpy as np
 
 from glm.data.example import Batch
 from glm.data.special import Special
+from glm.objectives.amounts import Amounts, cut_pairs, fixed, triangle
 from glm.objectives.documents import Documents, ascending, documents, parts_first
 from glm.objectives.draws import Draws, draws
 from glm.objectives.layout import Layout
@@ -72,6 +73,14 @@ class UniLM:
     def extra_tokens(self, positions: int) -> ExtraTokens:
         """None beside those that every vocabulary has."""
         return ExtraTokens()
+
+    def amounts(self, length: int) -> Amounts:
+        """As exact as those of its masks."""
+        one_way = self.forward + self.backward
+        pairs = self.both * length**2 + one_way * triangle(length)
+        pairs += self.sequence * cut_pairs(length)
+        shares = self.both + one_way + self.sequence
+        return fixed(length, self.words.amounts(length).targets, pairs / shares)
 
     def at_positions(self, positions: int) -> Self:
         """The same: nothing in it hangs on the model's size."""
