@@ -22,6 +22,7 @@ class Row:
     paper: str = ""
     group: str = ""
     reason: str = ""  # why a row without a variant is not run
+    control: str = ""  # aa | planted: a copy of the reference row that tells what a table can see
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,9 @@ def _outcome(
     shown = {key: found.get(key) for key in ("n", "unit", "higher_is_better")}
     shown["signature"] = "|".join(filter(None, (found.get("signature"), cell.get("conditions"))))
     scale = 100.0 if shown["unit"] == "fraction" else 1.0
-    floors = read.get("floors", {}).get(metric, {}).values()
+    # Those of the column's own rows, and those that needed runs of their own.
+    own, run = (where.get("floors", {}).get(metric, {}) for where in (read, cell))
+    floors = {**own, **run}.values()
     best = max if shown["higher_is_better"] is not False else min
     shown["floor"] = scale * best(floors) if floors else None
     value = found.get("value")

@@ -246,6 +246,8 @@ class Task:
     # Rows of one cluster are about one text: they are not independent of each other.
     cluster: Callable[[Row], str] = lambda row: str(row.get("twin", row["id"]))
     notes: Callable[[How], str] = lambda how: ""  # what else changes scores, for the signature
+    # A row asked about another one's passage, for the blind control (`tasks.blind`); None: not so.
+    withhold: Callable[[Row, Row], Row] | None = None
 
 
 def signature(task: Task, how: How, metric: Metric) -> str:

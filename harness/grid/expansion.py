@@ -4,7 +4,7 @@ A cell names the steps that make its number; six tables share a step because the
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -15,6 +15,7 @@ from ablations.systems import VARIANTS, Variant
 from ablations.tables import TABLES, Column, Row, Table
 from harness.errors import UserError
 from harness.grid.conditions import conditions
+from harness.grid.controls import OTHER_SEEDS, Floor, controlled, halved, reference
 from harness.grid.models import Models
 from harness.grid.overrides import asked, changed, points, scaled, split_overrides
 from harness.steps.finetune import ASKED, Finetune, ZeroShot
@@ -48,6 +49,7 @@ class Cell:
     pretrain: Step
     trials: tuple[Trial, ...]
     conditions: str = ""  # what its number was measured under, for its signature
+    floors: tuple[Floor, ...] = ()  # that need runs of their own
 
 
 @dataclass(frozen=True)
@@ -66,20 +68,24 @@ class Expansion:
             for trial in cell.trials:
                 for step in filter(None, (trial.score, trial.selection)):
                     wanted[step.digest] = step
+        for cell in self.cells:  # no number waits for its floors
+            for floor in cell.floors:
+                wanted |= {step.digest: step for step in floor.scores}
         return ordered(wanted)
 
 
 def expand(grid: Any) -> Expansion:
     """Unfold a checked grid. Raises UserError for what only the unfolding can find."""
     build = Cells(Models(grid, scaled(grid)))
-    tables = tuple(t if isinstance(t, Table) else TABLES[t] for t in grid.resolved_tables())
+    named = (t if isinstance(t, Table) else TABLES[t] for t in grid.resolved_tables())
+    tables = tuple(controlled(table, grid.controls) for table in named)
     cells = tuple(
         build.cell(table, row, column, *seeds)
         for table in tables
         for row in table.rows
         if row.variant
         for column in table.columns
-        for seeds in build.seeds(column)
+        for seeds in build.seeds(row, column)
     )
     return Expansion(tables, cells)
 
@@ -89,6 +95,7 @@ class Cells:
     """Makes the cells of a grid over its models."""
 
     models: Models
+    blinds: dict[tuple[str, str], Floor] = field(default_factory=dict)  # by table and column
 
     @property
     def grid(self) -> Any:
@@ -100,12 +107,14 @@ class Cells:
         """The grid's scale."""
         return self.models.scale
 
-    def seeds(self, column: Column) -> Iterator[tuple[int, int]]:
+    def seeds(self, row: Row, column: Column) -> Iterator[tuple[int, int]]:
         """Pairs of seeds; what is not finetuned has one finetuning seed only."""
-        finetune = self.grid.seeds.finetune
+        pretrain, finetune = self.grid.seeds.pretrain, self.grid.seeds.finetune
+        if row.control == "aa":
+            pretrain, finetune = ([seed + OTHER_SEEDS for seed in s] for s in (pretrain, finetune))
         if TASKS[column.task].group == "language":
             finetune = finetune[:1]
-        return product(self.grid.seeds.pretrain, finetune)
+        return product(pretrain, finetune)
 
     def cell(
         self, table: Table, row: Row, column: Column, pretrain_seed: int, finetune_seed: int
@@ -113,6 +122,9 @@ class Cells:
         """The steps of one cell: one trial, or one for each point of a sweep."""
         variant, changes, tuning = split_overrides(row, VARIANTS[str(row.variant)])
         pretrained = self.models.pretrain(variant, changes, pretrain_seed)
+        if row.control == "planted":
+            changes = {**changes, **halved(pretrained.spec.optimisation)}
+            pretrained = self.models.pretrain(variant, changes, pretrain_seed)
         task = TASKS[column.task]
         arguments = (table, row, column, variant, pretrained, task)
         if task.group == "language":
@@ -124,7 +136,27 @@ class Cells:
             )
         under = conditions(self.grid, self.scale, trials[0].score, pretrained, changes)
         seeds = (pretrain_seed, finetune_seed)
-        return Cell(table.id, row.id, column.id, *seeds, pretrained, trials, under)
+        floors = self.floors(table, column)
+        return Cell(table.id, row.id, column.id, *seeds, pretrained, trials, under, floors)
+
+    def floors(self, table: Table, column: Column) -> tuple[Floor, ...]:
+        """The floors of a column that need runs: the reference row's, blind."""
+        task, row, key = TASKS[column.task], reference(table), (table.id, column.id)
+        if "blind" not in self.grid.controls or task.withhold is None or row is None:
+            return ()
+        if key not in self.blinds:
+            variant, changes, tuning = split_overrides(row, VARIANTS[str(row.variant)])
+            # One pretraining is enough: what it has learnt is not what a blind model lives on.
+            pretrained = self.models.pretrain(variant, changes, self.grid.seeds.pretrain[0])
+            settings = {**tuning, **points(self.grid.sweep)[0]}
+            trials = [
+                self._finetune(
+                    table, row, column, variant, pretrained, task, settings, seed, blind=True
+                )
+                for seed in self.grid.seeds.finetune
+            ]
+            self.blinds[key] = Floor("blind", tuple(trial.score for trial in trials))
+        return (self.blinds[key],)
 
     def _finetune(
         self,
@@ -136,6 +168,7 @@ class Cells:
         task: Task,
         changes: Mapping[str, Any],
         seed: int,
+        blind: bool = False,
     ) -> Trial:
         style = row.style or STYLES.get(task.group, task.styles[0])
         mode, pattern, options, changes = asked(row, column, task, style, changes)
@@ -154,6 +187,7 @@ class Cells:
             mode=mode,
             options=options,
             precision=self.models.precision,
+            blind=blind,
             seed=seed,
             rows=self.scale.rows or 10_000,
             size=(body.layers, body.hidden, body.vocabulary),
@@ -166,7 +200,8 @@ class Cells:
             "tokenizer": pretrained.inputs["tokenizer"],
             "dataset": dataset,
         }
-        about = "-".join(filter(None, (task.name, mode, *map(str, options.values()))))
+        words = (task.name, mode, *map(str, options.values()), "blind" if blind else "")
+        about = "-".join(filter(None, words))
         name = slug(f"{variant.name}-{about}-{style}-s{body.seed}.{seed}")
         made = Step("finetune", name, spec, inputs)
         predicted = self.models.once(("finetune", made.digest), lambda: made)

@@ -202,6 +202,7 @@ class Grid(_Model):
     data: Data = Field(default_factory=lambda: Data.model_validate({}))
     seeds: SeedPairs = SeedPairs()
     sweep: Sweep | None = None
+    controls: list[Literal["aa", "planted", "blind"]] = []
     match: Literal["positions", "targets", "flops", "corpus_tokens"] = "positions"
     recipe: str = "paper"
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -43,6 +43,7 @@ class Finetune:
     label_smoothing: float = 0.0
     decoding: Decoding = field(default_factory=Decoding)
     precision: str = "bf16"
+    blind: bool = False  # every question is asked about another one's passage (`tasks.blind`)
     seed: int = 0
     rows: int = 0  # training rows that the estimate reckons with
     size: tuple[int, int, int] = (0, 0, 0)  # layers, hidden, vocabulary: for the estimate

@@ -28,6 +28,7 @@ from harness.steps.dataset import read_rows
 from harness.steps.finetune import ASKED, Finetune, ZeroShot
 from harness.steps.step import Work
 from tasks import TASKS
+from tasks.blind import blinded
 from tasks.errors import UserError
 from tasks.spec import How, Question
 
@@ -145,6 +146,8 @@ def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> li
     how = How(style, train, getattr(spec, "pattern", 0), spec.mode, options=spec.options)
     task = TASKS[spec.task]
     rows = read_rows(work.inputs["dataset"] / f"{split}.jsonl")
+    if getattr(spec, "blind", False):
+        rows = blinded(task, rows, getattr(spec, "seed", 0))
     return [question for row in rows for question in task.ask(row, how)]
 
 

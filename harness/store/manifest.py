@@ -39,6 +39,7 @@ def write(
         "about": about(grid, expansion, store),
         "tables": [asdict(table) for table in expansion.tables],
         "cells": [view.cell(cell) for cell in expansion.cells],
+        "floors": view.floors(expansion),
         "not_run": [
             {"table": table.id, "row": row.id, "reason": row.reason}
             for table in expansion.tables
@@ -81,6 +82,7 @@ class _View:
             "predictions": self._folder(chosen.predictions),
             "pretrain": self._folder(cell.pretrain),
             "conditions": self._conditions(cell),
+            "floors": self._floors(cell),
             "state": state,
             "reason": reason,
             "earlier_code": self._earlier(chosen),
@@ -106,6 +108,33 @@ class _View:
         """The modules that said something else when this was made, and were kept at that."""
         found = self.edited.get(trial.score.digest)
         return list(found.modules) if found else []
+
+    def _floors(self, cell: Cell) -> dict[str, dict[str, float]]:
+        """Metric -> floor -> value, the mean over its runs, of the floors whose runs are done."""
+        found: dict[str, dict[str, float]] = {}
+        for floor in cell.floors:
+            read = [self._scores(step).get("metrics", {}) for step in floor.scores]
+            for metric in floor.scores[0].spec.metrics:
+                values = [metrics.get(metric, {}).get("value") for metrics in read]
+                if None not in values:
+                    mean = math.fsum(values) / len(values)
+                    found.setdefault(metric, {})[floor.name] = mean
+        return found
+
+    def floors(self, expansion: Expansion) -> list[dict[str, str]]:
+        """The runs behind the floors of cells, and what became of each."""
+        runs = {
+            step.digest: (floor.name, step)
+            for cell in expansion.cells
+            for floor in cell.floors
+            for step in floor.scores
+        }
+        found = []
+        for name, step in runs.values():
+            state, reason = self._state(Trial({}, step.inputs["predictions"], step))
+            about = {"floor": name, "task": step.spec.task, "score": self._folder(step)}
+            found.append({**about, "state": state, "reason": reason})
+        return found
 
     def _folder(self, step: Step) -> str:
         return str(self.store.path(step).relative_to(self.store.root))

@@ -7,6 +7,7 @@ Persian is spoken in Iran and, as Dari, in Afghanistan. Question: do iran and af
 the same language? Answer: [MASK].          No | Yes
 """
 
+from tasks.blind import swapped
 from tasks.metrics import ACCURACY
 from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
@@ -55,4 +56,5 @@ BOOLQ = Task(
     rows=lambda record: [kept(record, *FIELDS)],
     hub=on_hub("boolq", hub_rows(LABELS, "passage", "question")),
     counts={"train": 9427, "dev": 3270, "test": 3245},
+    withhold=swapped("passage"),
 )

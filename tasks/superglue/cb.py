@@ -7,6 +7,7 @@
 down. One might say it was peeled down."          Yes | No | Maybe
 """
 
+from tasks.blind import swapped
 from tasks.metrics import ACCURACY, MACRO_F1
 from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task
@@ -46,4 +47,5 @@ CB = Task(
     rows=lambda record: [kept(record, "premise", "hypothesis", "label")],
     hub=on_hub("cb", hub_rows(LABELS, "premise", "hypothesis")),
     counts={"train": 250, "dev": 56, "test": 250},
+    withhold=swapped("premise"),
 )

@@ -9,6 +9,7 @@
 Training asks every row twice, with the alternatives in either order.
 """
 
+from tasks.blind import swapped
 from tasks.errors import UserError
 from tasks.metrics import ACCURACY
 from tasks.source.faults import kept, label, texts
@@ -91,4 +92,5 @@ COPA = Task(
     rows=lambda record: [kept(record, *FIELDS, "label")],
     hub=on_hub("copa", hub_rows(LABELS, *FIELDS)),
     counts={"train": 400, "dev": 100, "test": 500},
+    withhold=swapped("premise"),
 )

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tasks.blind import swapped
 from tasks.metrics import EXACT_GROUPS, F1A
 from tasks.source.faults import identity, label, require, shape, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
@@ -102,4 +103,5 @@ MULTIRC = Task(
     hub=on_hub("multirc", hub_rows),
     counts={"train": 27243, "dev": 4848, "test": 9693},
     cluster=lambda row: row["question_id"].rpartition("-")[0],  # the passage
+    withhold=swapped("passage"),
 )

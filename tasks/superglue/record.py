@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.blind import swapped
 from tasks.metrics import RECORD as RECORD_METRICS
 from tasks.metrics import RECORD_ASCII
 from tasks.source.faults import identity, require, shape, texts
@@ -168,4 +169,5 @@ RECORD = Task(
     guesses={"most-named": most_named, "least-named": least_named},
     cluster=lambda row: row["id"].rpartition("-")[0],  # the passage
     notes=lambda how: f"wrong:9|seed:{how.seed}",
+    withhold=swapped("passage"),
 )

@@ -7,6 +7,7 @@
 Iraq Yet."          Yes | No
 """
 
+from tasks.blind import swapped
 from tasks.metrics import ACCURACY
 from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
@@ -63,4 +64,5 @@ RTE = Task(
     rows=lambda record: [kept(record, "premise", "hypothesis", "label")],
     hub=on_hub("rte", hub_rows(LABELS, "premise", "hypothesis")),
     counts={"train": 2490, "dev": 277, "test": 3000},
+    withhold=swapped("premise"),
 )

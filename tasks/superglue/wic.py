@@ -8,6 +8,7 @@
 prominent groups." Similar sense of "place"? [MASK].          No | Yes
 """
 
+from tasks.blind import swapped
 from tasks.metrics import ACCURACY
 from tasks.source.faults import kept, label, shape, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
@@ -71,4 +72,5 @@ WIC = Task(
     rows=lambda record: [kept(record, *FIELDS, "label")],
     hub=on_hub("wic", hub_rows(LABELS, *FIELDS)),
     counts={"train": 5428, "dev": 638, "test": 1400},
+    withhold=swapped("sentence1", "start1", "end1"),
 )

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tasks.blind import swapped
 from tasks.errors import UserError
 from tasks.metrics import ACCURACY
 from tasks.source.faults import kept, label, require, shape, texts
@@ -102,6 +103,12 @@ def pronoun_span(row: Row) -> tuple[int, int] | None:
             if found:
                 return found.span(1)
     return None
+
+
+def withheld(row: Row, other: Row) -> Row:
+    """The row's candidates, its own ones also where they are mined, for the pronoun of another."""
+    own = {**row, "candidates": [row["span1_text"], *others_than_span(row)]}
+    return swapped("text", "span2_text", "span2_index")(own, other)
 
 
 def _starred(row: Row) -> tuple[str, tuple[int, int]]:
@@ -185,4 +192,5 @@ WSC = Task(
     hub=on_hub("wsc", hub_rows(LABELS, *FIELDS)),
     counts={"train": 554, "dev": 104, "test": 146},
     notes=_notes,
+    withhold=withheld,
 )

@@ -49,6 +49,7 @@ tables:
     split: test
     rows: [glm-large, gpt-large]
     columns: [heldout, lambada]
+controls: [blind]
 """
 
 
@@ -106,6 +107,20 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return ran(tmp_path_factory.mktemp("tiny") / "store", "tiny", TINY)
+
+
+def test_a_column_has_the_blind_floor_of_its_reference_row(tiny: Ran):
+    runs = {run["task"]: run for run in tiny.manifest["floors"] if run["floor"] == "blind"}
+    assert {task: run["state"] for task, run in runs.items()} == {"cb": "done", "wsc": "done"}
+    for cell in tiny.cells:
+        blind = {metric: found.get("blind") for metric, found in cell["floors"].items()}
+        if cell["column"] in runs:
+            folder = tiny.store / runs[cell["column"]]["score"]
+            read = json.loads((folder / "scores.json").read_text())["metrics"]
+            assert blind == {name: metric["value"] for name, metric in read.items()}
+            assert blind["acc"] is not None
+        else:
+            assert not any(blind.values())
 
 
 def test_a_manifest_says_what_its_tables_are_about(tiny: Ran):
@@ -172,7 +187,7 @@ def test_a_second_run_does_nothing_and_starts_no_executor(
     before = bits(tiny.store)
     made = {path: path.stat().st_mtime_ns for path in tiny.store.glob("*/*/provenance.json")}
     assert run.main([str(tiny.grid), "--store", str(tiny.store)]) == 0
-    assert "0 steps ran, 37 of 37 are done" in capsys.readouterr().out
+    assert "0 steps ran, 41 of 41 are done" in capsys.readouterr().out
     assert bits(tiny.store) == before
     assert made == {path: path.stat().st_mtime_ns for path in made}
 
