@@ -1,8 +1,7 @@
 """Cells: the runs behind one number, what they say together, and what the paper prints there.
 
-A *run* is one (pretraining seed, finetuning seed) pair. With two or more pretraining seeds the
-spread is over pretraining seeds, each averaged over its finetuning seeds; with one, it is over
-finetuning seeds.
+A *run* is one (pretraining seed, finetuning seed) pair. An interval over systems needs two
+pretrainings; with one there is at most a spread over its finetuning seeds, named as such.
 """
 
 import math
@@ -11,36 +10,63 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from results import paper, statistics
+from results import items, paper, samples, statistics
 from results.paper import Printed
-from results.statistics import Difference, Summary
+from results.samples import Sample, Seeds
+from results.statistics import Difference, Error
 
-Seeds = tuple[Any, Any]  # (pretraining seed, finetuning seed)
 Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the runs say of the system: mean, spread and interval, in shown units.
+
+    `sd` is over `over` ("pretraining seeds", each averaged over its finetuning seeds, or
+    "finetuning seeds" of one pretraining). `low` and `high` are of the estimand named, None where
+    there is no interval: fewer than two pretrainings, or seeds that are all `alike`.
+    """
+
+    n: int  # pretrainings
+    mean: float
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+    over: str = "pretraining seeds"
+    estimand: str = ""
+    fixed: tuple[float, float] | None = None  # the interval for this test set
+    alike: bool = False
 
 
 @dataclass(frozen=True)
 class Entry:
     """One metric of one cell: our runs and what they say, beside what the paper prints.
 
-    `states` counts the runs that gave no number, by status. `versus` is the paired difference from
-    the reference row; `stars` is 0, 1 (its interval excludes zero) or 2 (still so after Holm's
-    correction over the table), and `better` says in which direction.
+    `states` counts the runs that gave no number, by status, and `lost` names them. `versus` is the
+    difference from the reference row, with the column's pooled error; `p` is Dunnett's within the
+    column, and `marked` says that it holds after Holm's correction over the table's columns.
+    `untestable` says why no comparison with the reference row can be made here.
     """
 
     metric: str
     runs: Mapping[Seeds, float] = field(default_factory=dict)
+    sample: Sample = field(default_factory=Sample, compare=False)
     summary: Summary | None = None
     wanted: int = 0
     states: Mapping[str, int] = field(default_factory=dict)
+    lost: tuple[Seeds, ...] = ()
     reason: str = ""
     unit: str = "fraction"
     higher_is_better: bool = True
     n: int | None = None  # examples per run
     signatures: tuple[str, ...] = ()
+    floors: Mapping[str, float] = field(default_factory=dict)  # name -> value, in shown units
+    commonest: float | None = None  # the share of the answer given most often
     paper: Printed | None = None
     versus: Difference | None = None
-    stars: int = 0
+    p: float | None = None
+    marked: bool = False
+    untestable: str = ""
 
     @property
     def done(self) -> int:
@@ -51,6 +77,12 @@ class Entry:
     def better(self) -> bool:
         """Whether the difference from the reference row is to the good."""
         return self.versus is not None and (self.versus.mean > 0) == self.higher_is_better
+
+    @property
+    def floor(self) -> tuple[str, float] | None:
+        """The highest floor (for a perplexity the lowest), with its name."""
+        best = max if self.higher_is_better else min
+        return best(self.floors.items(), key=lambda item: item[1]) if self.floors else None
 
 
 @dataclass(frozen=True)
@@ -64,51 +96,122 @@ class Column:
 
 def gathered(metric: str, records: Sequence[Record]) -> Entry:
     """The runs of one cell and metric, summed up."""
-    runs = {
-        (record["pretrain_seed"], record["finetune_seed"]): record["value"]
-        for record in records
-        if record["status"] == "done"
-    }
+    done = [record for record in records if record["status"] == "done"]
     missing = [record for record in records if record["status"] != "done"]
     reasons = dict.fromkeys(record["reason"] or record["status"] for record in missing)
     known = next((record for record in records if record["unit"]), None)
+    unit = known["unit"] if known else "fraction"
     higher = known is None or known["higher_is_better"] is not False
+    sample = _sample(done, unit)
+    shares = [r["commonest"]["share"] for r in done if r.get("commonest")]
     return Entry(
         metric,
-        runs,
-        spread(runs),
+        {_seeds(record): record["value"] for record in done},
+        sample,
+        summary(sample, unit),
         len(records),
         dict(Counter(record["status"] for record in missing)),
+        tuple(_seeds(record) for record in missing),
         "; ".join(reasons) if records else "no cell of this grid",
-        known["unit"] if known else "fraction",
+        unit,
         higher,
         known["n"] if known else None,
         tuple(sorted({record["signature"] for record in records if record["signature"]})),
+        _floors(done, higher),
+        math.fsum(shares) / len(shares) if shares else None,
     )
 
 
-def per_unit(runs: Mapping[Seeds, float]) -> dict[Any, float]:
-    """What the spread is over: pretraining seeds, or runs where there is only one pretraining."""
-    by_seed: dict[Any, list[float]] = {}
-    for (pretrain, _), value in runs.items():
-        by_seed.setdefault(pretrain, []).append(value)
-    if len(by_seed) < 2:
-        return dict(runs)
-    return {seed: math.fsum(values) / len(values) for seed, values in by_seed.items()}
+def _seeds(record: Record) -> Seeds:
+    return record["pretrain_seed"], record["finetune_seed"]
 
 
-def spread(runs: Mapping[Seeds, float]) -> Summary | None:
-    """Mean, deviation and interval of runs; None where there is none."""
-    return statistics.summary(list(per_unit(runs).values())) if runs else None
+def _sample(done: Sequence[Record], unit: str) -> Sample:
+    log = unit == "ppl"
+    return Sample(
+        {_seeds(r): math.log(r["value"]) if log else r["value"] for r in done},
+        {_seeds(r): r["effects"] for r in done if r.get("effects") is not None},
+        {r["pretrain_seed"]: r.get("pretrain") or "" for r in done},
+    )
 
 
-def contrast(a: Mapping[Seeds, float], b: Mapping[Seeds, float]) -> Difference | None:
-    """The difference a - b over the seeds that both have; None where they share none."""
-    shared = [seeds for seeds in a if seeds in b]
-    if not shared:
+def _floors(done: Sequence[Record], higher: bool) -> dict[str, float]:
+    """Each floor at its hardest over the runs."""
+    best = max if higher else min
+    found: dict[str, float] = {}
+    for record in done:
+        floors: Mapping[str, float] = record.get("floors") or {}
+        for name, value in floors.items():
+            found[name] = best(found.get(name, value), value)
+    return found
+
+
+def summary(sample: Sample, unit: str) -> Summary | None:
+    """Mean, spread and interval of runs; None where there is none."""
+    if not sample.values:
         return None
-    ours, theirs = ({seeds: runs[seeds] for seeds in shared} for runs in (a, b))
-    return statistics.paired(list(per_unit(ours).values()), list(per_unit(theirs).values()))
+    back = items.scale(unit).back
+    found = samples.means(sample)
+    n, mean = len(found.value_P), found.mean
+    if n < 2:
+        values = list(sample.values.values())
+        if len(values) < 2:
+            return Summary(1, back(mean))
+        spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+        return Summary(1, back(mean), _shown(spread, mean, unit), over="finetuning seeds")
+    error = samples.error(sample)
+    if error is None:
+        return Summary(n, back(mean), 0.0, alike=True)
+    spread = math.sqrt(found.seeds * n)
+    low, high = interval(mean, error, unit)
+    return Summary(
+        n,
+        back(mean),
+        _shown(spread, mean, unit),
+        low,
+        high,
+        estimand=statistics.TEXTS if error.examples is not None else statistics.TEST_SET,
+        fixed=interval(mean, error.fixed, unit),
+    )
+
+
+def _shown(spread: float, mean: float, unit: str) -> float:
+    """A deviation in shown units: of a perplexity's logarithm it is a share of the mean."""
+    return spread * math.exp(mean) if unit == "ppl" else spread
+
+
+def interval(
+    mean: float, error: Error, unit: str, level: float = statistics.LEVEL
+) -> tuple[float, float]:
+    """The interval around a mean, in shown units: a fraction's within 0..100."""
+    half = error.quantile(1 - level) * error.deviation
+    if unit == "fraction" and 0 < mean < 100:
+        share = mean / 100
+        low, high = statistics.wilson(share, (half / 100) ** 2 / (share * (1 - share)))
+        return 100 * low, 100 * high
+    back = items.scale(unit).back
+    return back(mean - half), back(mean + half)
+
+
+def examples(entry: Entry, level: float = statistics.LEVEL) -> tuple[float, float] | None:
+    """The interval over examples of the models that were trained, whatever their seeds.
+
+    It says nothing of another seed. None where nothing is known of single examples.
+    """
+    if entry.summary is None:
+        return None
+    found = samples.means(entry.sample)
+    if found.effect_PG is None:
+        return None
+    mean, count = found.mean, found.effect_PG.shape[1]
+    variance = float((found.effect_PG.mean(0) ** 2).sum())
+    if variance > 0:
+        return interval(mean, Error(variance, count - 1), entry.unit, level)
+    if entry.unit != "fraction":
+        return None
+    z = statistics.student(1 - level, count - 1)
+    low, high = statistics.wilson(min(max(mean / 100, 0.0), 1.0), z * z / count)
+    return 100 * low, 100 * high
 
 
 def averaged(
@@ -127,39 +230,56 @@ def averaged(
     empty = [c.id for c in columns if not all(entry.runs for entry in filled[c.id])]
     if empty or not entries:
         return Entry("avg", wanted=wanted, reason=f"no average without {_listed(empty)}")
-    complete = [seeds for seeds in entries[0].runs if all(seeds in e.runs for e in entries)]
-    runs = {
-        seeds: math.fsum(
-            math.fsum(entry.runs[seeds] for entry in filled[column.id]) / len(column.metrics)
-            for column in columns
-        )
-        / len(columns)
-        for seeds in complete
-    }
+    units = {entry.unit for entry in entries}
+    if len(units) > 1:
+        return Entry("avg", wanted=wanted, reason=f"no average over units {_listed(units)}")
+    (unit,) = units
+    sample = mean_of(
+        entries, [1 / len(c.metrics) / len(columns) for c in columns for _ in c.metrics]
+    )
+    back = items.scale(unit).back
+    lost = dict.fromkeys(run for entry in entries for run in (*entry.lost, *entry.runs))
     states: Counter[str] = Counter()
-    if len(runs) < wanted:
-        states["incomplete"] = wanted - len(runs)
+    if len(sample.values) < wanted:
+        states["incomplete"] = wanted - len(sample.values)
     return Entry(
         "avg",
-        runs,
-        spread(runs),
+        {run: back(value) for run, value in sample.values.items()},
+        sample,
+        summary(sample, unit),
         wanted,
         states,
+        tuple(run for run in lost if run not in sample.values),
         "a seed without all of its tasks does not enter the average",
+        unit,
+        entries[0].higher_is_better,
     )
 
 
-def floored(metric: str, record: Record | None) -> Entry:
-    """The majority class's score as an entry, from a record that knows it."""
-    if record is None:
-        return Entry(metric, reason="no majority class")
-    higher = record["higher_is_better"] is not False
+def mean_of(entries: Sequence[Entry], weights: Sequence[float]) -> Sample:
+    """The weighted mean of several entries, run by run."""
+    return samples.mixed([entry.sample for entry in entries], weights)
+
+
+def floored(metric: str, entries: Iterable[Entry]) -> Entry:
+    """The highest floor of a column as an entry."""
+    known = [entry for entry in entries if entry.floor]
+    if not known:
+        return Entry(metric, reason="no floor was computed")
+    unit, higher = known[0].unit, known[0].higher_is_better
+    best = max if higher else min
+    common = [
+        (name, value) for e in known for name, value in e.floors.items() if name != "shuffled"
+    ]
+    if not common:
+        return Entry(metric, reason="no floor was computed")
+    name, value = best(common, key=lambda item: item[1])
     return Entry(
         metric,
-        {},
-        Summary(1, record["floor"]),
-        unit=record["unit"],
+        summary=Summary(1, value),
+        unit=unit,
         higher_is_better=higher,
+        floors={name: value},
     )
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from results import paper, predictions, scores, statistics, tables, wording
-from results.cells import Entry
-from results.figure import examples
+from results import checklist, items, paper, scores, statistics, tables, wording
+from results.cells import Entry, examples
 from results.ledger import QUANTITIES, shown
 from results.scores import Manifest, inside
 from results.tables import Line, Table
 from tasks.errors import UserError
+from tasks.metrics.floors import FLOORS
 
 
 def explain(store: Path | str, grid: str, table: str, row: str, column: str) -> str:
@@ -22,7 +22,7 @@ def explain(store: Path | str, grid: str, table: str, row: str, column: str) -> 
     A row may be named by its id, its label or its id in the paper.
     """
     read = scores.manifest(store, grid)
-    found = tables.assemble(read, scores.records(read))
+    found = tables.assemble(read, items.attached(read, scores.records(read)))
     chosen = found[_index("table", table, [[t.id] for t in found])]
     names = [[line.id, line.label, line.paper] for line in chosen.lines]
     line = chosen.lines[_index("row", row, names)]
@@ -35,8 +35,7 @@ def explain(store: Path | str, grid: str, table: str, row: str, column: str) -> 
     ]
     out = [f"{wording.name(chosen.id)} · {line.label} · {place.label}", ""]
     for entry in line.cells[place.id]:
-        out += _entry(entry, chosen, line, place.id)
-    out += _examples(read, cells, chosen, place.id)
+        out += _entry(entry, chosen, line)
     none = "No run of its own: computed from the row's other columns."
     out += ["", "Runs" if cells else none]
     for cell in cells:
@@ -64,23 +63,20 @@ def _index(what: str, wanted: str, names: Sequence[Sequence[str]]) -> int:
     raise UserError(f"no {what} {wanted!r}{hint} There are: {ids}")
 
 
-def _entry(entry: Entry, table: Table, line: Line, column: str) -> list[str]:
+def _entry(entry: Entry, table: Table, line: Line) -> list[str]:
     label = wording.METRICS.get(entry.metric, entry.metric)
     out = [f"{label}: {wording.ours(entry)}"]
     if line.kind == "run":
         gone = f" ({wording.missing(entry)})" if entry.states else ""
-        out[0] += f"   {entry.done}/{entry.wanted} seeds{gone}"
+        out[0] += f"   {entry.done}/{entry.wanted} runs{gone}"
     if entry.reason and (entry.summary is None or entry.states):
         out.append(f"  why: {entry.reason}")
-    low, high = examples(entry)
-    if low is not None and high is not None and entry.done == 1:
-        out.append(f"  over its {entry.n} examples: [{low:.1f}, {high:.1f}] (95%, Wilson)")
+    out += _intervals(entry)
+    if entry.floors:
+        known = (f"{FLOORS.get(n, n)} {wording.number(v)}" for n, v in entry.floors.items())
+        out.append(f"  floors: {', '.join(known)}")
     if entry.versus is not None:
-        text = f"  against {table.reference}, paired by seed: {entry.versus.mean:+.2f}"
-        if entry.versus.low is not None and entry.versus.p is not None:
-            low, high, p = entry.versus.low, entry.versus.high, entry.versus.p
-            text += f" [{low:+.2f}, {high:+.2f}], p = {p:.3g}"
-        out.append(f"{text} over {entry.versus.n}")
+        out += _versus(entry, table)
     if entry.paper is not None:
         by = "; ".join(f"{s}: {paper.sources()[s]}" for s in entry.paper.source)
         word = "the paper" if entry.paper.status == "confirmed" else entry.paper.status
@@ -89,33 +85,34 @@ def _entry(entry: Entry, table: Table, line: Line, column: str) -> list[str]:
     return out
 
 
-def _examples(
-    grid: Manifest, cells: Sequence[Mapping[str, Any]], table: Table, column: str
-) -> list[str]:
-    """One seed's accuracy beside the reference row's on the same questions, by bootstrap."""
-    mine = next((cell for cell in cells if cell["state"] == "done"), None)
-    if mine is None or mine["row"] == table.reference:
+def _intervals(entry: Entry) -> list[str]:
+    """Both estimands' intervals, or the one over examples where seeds give none."""
+    found = entry.summary
+    if found is None or not entry.runs:
         return []
-    keys = ("table", "column", "pretrain_seed", "finetune_seed", "state")
-    alike = (c for c in grid.cells if all(c[key] == mine[key] for key in keys))
-    other = next((cell for cell in alike if cell["row"] == table.reference), None)
-    if other is None:
-        return []
-    ours = predictions.hits(grid, mine.get("predictions"))
-    theirs = predictions.hits(grid, other.get("predictions"))
-    shared = sorted(id for id in ours if id in theirs)
-    if len(shared) < 2:
-        return []
-    import numpy as np
+    if found.low is not None and found.high is not None and found.fixed:
+        pairs = {found.estimand: (found.low, found.high), statistics.TEST_SET: found.fixed}
+        return [f"  95% interval for {name}: {_ends(*ends)}" for name, ends in pairs.items()]
+    over = examples(entry)
+    return [f"  95% interval over examples, not over seeds: {_ends(*over)}"] if over else []
 
-    differences = [100 * (ours[id] - theirs[id]) for id in shared]
-    found = statistics.bootstrap(differences, np.random.default_rng(0))
-    ends = f" [{found.low:+.1f}, {found.high:+.1f}]" if found.low is not None else ""
-    seeds = f"seeds {mine['pretrain_seed']}, {mine['finetune_seed']}"
-    return [
-        f"Choices that are right, against {table.reference}, paired over {found.n} questions "
-        f"({seeds}): {found.mean:+.1f}{ends} (95%, bootstrap; other questions, not other seeds)"
-    ]
+
+def _versus(entry: Entry, table: Table) -> list[str]:
+    """The difference from the reference row, how small a one would be seen, and the gate."""
+    found = entry.versus
+    assert found is not None
+    text = f"  against {table.reference}: {checklist.difference(found, entry.unit)}"
+    if found.error is not None:
+        text += f" for {found.estimand}, detectable {checklist.detectable(found, entry.unit)}"
+    if entry.p is not None:
+        text += f", p = {entry.p:.3g} among the rows"
+    gate = [f"  not testable against {table.reference}: {entry.untestable}"]
+    return [text, *(gate if entry.untestable else [])]
+
+
+def _ends(low: float, high: float) -> str:
+    half = (high - low) / 2
+    return f"[{wording.number(low, half)}, {wording.number(high, half)}]"
 
 
 def _run(grid: Manifest, cell: Mapping[str, Any], entries: Sequence[Entry]) -> list[str]:
@@ -129,11 +126,24 @@ def _run(grid: Manifest, cell: Mapping[str, Any], entries: Sequence[Entry]) -> l
     out = [f"  pretraining seed {seeds[0]}, finetuning seed {seeds[1]}: {said}"]
     if cell.get("selected") is not None:
         out.append(f"    selected    {json.dumps(cell['selected'], sort_keys=True)}")
+        out += _optimism(cell["selected"], entries)
     for key in ("score", "predictions", "pretrain"):
         path = inside(grid.store, cell.get(key))
         if path is not None:
             out.append(f"    {key:<11} {path}{'' if path.is_dir() else '  (not there)'}")
     return out
+
+
+def _optimism(selected: Mapping[str, Any], entries: Sequence[Entry]) -> list[str]:
+    """What choosing among trials brought over the first of them, on the reported split."""
+    first = (selected.get("unselected") or {}).get("value")
+    value = selected.get("value")
+    if first is None or value is None:
+        return []
+    factor = 100.0 if entries[0].unit == "fraction" else 1.0
+    count = len(selected.get("trials", ()))
+    text = f"{wording.signed(factor * (value - first))} over the first of {count} trials"
+    return [f"    choosing    {text}, on the split that is reported"]
 
 
 def _settings(grid: Manifest, title: str, folders: Sequence[str | None]) -> list[str]:

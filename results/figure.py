@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results import paper, statistics
-from results.cells import Entry
+from results import paper
+from results.cells import Entry, examples
 from results.escapes import clean
 from results.ledger import Pretraining
 from results.tables import Table
@@ -66,24 +66,12 @@ def bars(table: Table, column: str, index: int = 0) -> list[Bar]:
 
 
 def interval(entry: Entry) -> tuple[float | None, float | None]:
-    """Over seeds where there are several; for one seed's accuracy, Wilson's over its examples."""
+    """The entry's interval; from one pretraining the one over examples; else none."""
     if entry.summary is None:
         return None, None
     if entry.summary.n > 1:
         return entry.summary.low, entry.summary.high
-    return examples(entry)
-
-
-def examples(entry: Entry) -> tuple[float | None, float | None]:
-    """Wilson's interval over the examples of one run, in percent; none where it is no
-    proportion."""
-    if entry.summary is None or entry.metric not in ("acc", "em") or not entry.n:
-        return None, None
-    hits = entry.summary.mean / 100 * entry.n
-    if entry.unit != "fraction" or abs(hits - round(hits)) > 1e-6:
-        return None, None
-    low, high = statistics.wilson(round(hits) / entry.n, entry.n)
-    return 100 * low, 100 * high
+    return examples(entry) or (None, None)
 
 
 def figure4(table: Table, png: Path, svg: Path) -> None:

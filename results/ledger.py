@@ -18,6 +18,9 @@ QUANTITIES = {
     "parameters": "Parameters",
     "seconds": "Device-seconds",
 }
+MATCHES = tuple(QUANTITIES)[:4]
+EQUAL = 0.001  # the share by which budgets may differ and still be called equal
+ALIKE = 0.01  # and by which one side may have more of another unit without an advantage
 POINTS = 240  # of a loss curve that are drawn
 
 
@@ -109,11 +112,22 @@ def thinned(curve: Sequence[tuple[int, float]]) -> tuple[tuple[int, float], ...]
     return tuple((piece[-1][0], sum(loss for _, loss in piece) / len(piece)) for piece in pieces)
 
 
-def equal(runs: Sequence[Pretraining], quantity: str, tolerance: float = 0.01) -> bool:
-    """Whether a quantity is the same in all these pretrainings, to within `tolerance` of the
-    largest."""
-    values = [run.ledger[quantity] for run in runs if run.ledger.get(quantity)]
-    return len(values) > 1 and max(values) - min(values) <= tolerance * max(values)
+def matched(runs: Sequence[Pretraining], unit: str) -> str:
+    """The sentence that says in which unit budgets were to be equal, and how nearly they are."""
+    if unit not in MATCHES:
+        return ""
+    name = QUANTITIES[unit].lower()
+    values = [run.ledger[unit] for run in runs if run.ledger.get(unit)]
+    if len(values) < 2:
+        return f"Budgets are matched by {name}."
+    low, high = min(values), max(values)
+    apart = 1 - low / high
+    between = f"{shown(unit, low)} to {shown(unit, high)}"
+    if apart <= EQUAL:
+        return f"Budgets are matched by {name}: {between}, equal to within {100 * EQUAL:g}%."
+    return (
+        f"Budgets were to be matched by {name}, but differ by up to {100 * apart:.2g}%: {between}."
+    )
 
 
 def shown(quantity: str, value: Any) -> str:

@@ -6,7 +6,7 @@ escaped.
 
 from collections.abc import Mapping, Sequence
 
-from results import claims, ledger, render, wording
+from results import checklist, ledger, render, wording
 from results.claims import Verdict
 from results.escapes import html as escaped
 from results.ledger import Pretraining
@@ -34,7 +34,9 @@ td small { color: #777; font-size: 10.5px; }
 tbody th, thead th:first-child { position: sticky; left: 0; background: #fff; }
 .paper { color: #1f5fa8; font-size: 12px; } .missing { color: #888; } .seeds { color: #a04000; }
 ul.notes { font-size: 12.5px; color: #555; margin: .3em 0; padding-left: 1.2em; }
-.supported { color: #14713a; } .contradicted { color: #b02a1c; } .undecided { color: #777; }
+.supported { color: #14713a; } .reversed { color: #b02a1c; } .equivalent { color: #1f5fa8; }
+.inconclusive, td.not-testable, .not-comparable { color: #777; }
+div.not-testable { background: #eee; color: #666; }
 .matched { background: #eef6ee; }
 """
 
@@ -47,8 +49,10 @@ def index(
     curves: str,
     samples: Sequence[Sample],
     drawings: Mapping[str, str],
+    match: str = "",
 ) -> str:
-    """index.html; `curves` is the loss curves' SVG, `drawings` the SVG of a table by its id."""
+    """index.html; `curves` is the loss curves' SVG, `drawings` the SVG of a table by its id, and
+    `match` the unit in which budgets were made equal."""
     links = [(table.id, wording.name(table.id)) for table in tables]
     links += [("claims", "Claims")] if verdicts else []
     links += [("budget", "Budget")] if runs else []
@@ -63,7 +67,7 @@ def index(
             body.append(f'<p class="notes">{escaped(BARS)}</p>')
         body.append(render.html(table))
     body += [_claims(verdicts)] if verdicts else []
-    body += [_budget(runs)] if runs else []
+    body += [_budget(runs, match)] if runs else []
     if curves:
         said = "A panel per variant, a line per seed."
         body.append(f'<h2 id="loss">Pretraining loss</h2><p>{said}</p>{_inlined(curves)}')
@@ -72,8 +76,8 @@ def index(
 
 
 BARS = (
-    "Bars: our runs. Whiskers: the 95% t interval over seeds; from one seed, for an accuracy, "
-    "Wilson's interval over its examples. The paper's values are in the table below."
+    "Bars: our runs. Whiskers: the 95% interval for other seeds and such texts; from one "
+    "pretraining for such texts only. The paper's values are in the table below."
 )
 
 
@@ -98,31 +102,31 @@ def _inlined(svg: str) -> str:
 
 
 def _claims(verdicts: Sequence[Verdict]) -> str:
-    told = claims.counts(verdicts)
-    summary = ", ".join(f"{count} {word}" for word, count in told.items())
     rows = []
     for verdict in verdicts:
-        found = verdict.difference
-        rows.append(
-            f"<tr><td>{escaped(wording.name(verdict.claim.table))}</td>"
-            f'<td class="text">{escaped(verdict.claim.text)}</td>'
-            f'<td class="{verdict.verdict}">{verdict.verdict}</td>'
-            f"<td>{escaped(claims.shown(found))}</td><td>{'–' if found is None else found.n}</td>"
-            f"<td>{escaped(claims.in_print(verdict))}</td>"
-            f'<td class="text">{escaped(claims.why(verdict))}</td></tr>'
-        )
-    heads = ("Table", "Claim", "Our runs", "Difference", "Seeds", "In print", "Why")
-    head = "".join(f"<th>{text}</th>" for text in heads)
+        shown = []
+        for head, text in zip(checklist.HEADS, checklist.cells(verdict)):
+            kind = {"Claim": "text", "Why": "text", "Verdict": _slug(verdict.verdict)}.get(head, "")
+            shown.append(
+                f'<td class="{kind}">{escaped(text)}</td>' if kind else f"<td>{escaped(text)}</td>"
+            )
+        rows.append(f"<tr>{''.join(shown)}</tr>")
+    head = "".join(f"<th>{text}</th>" for text in checklist.HEADS)
+    told, reading = checklist.told(verdicts), checklist.reading(verdicts)
     return (
-        f'<h2 id="claims">The paper\'s claims</h2><p>{summary}. {claims.READING}</p>'
+        f'<h2 id="claims">The paper\'s claims</h2><p>{escaped(told)}. {escaped(reading)}</p>'
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>'
         + "\n".join(rows)
         + "</tbody></table></div>"
     )
 
 
-def _budget(runs: Sequence[Pretraining]) -> str:
-    matched = {run.ledger.get("match") for run in runs if run.ledger.get("match")}
+def _slug(words: str) -> str:
+    return words.replace(" ", "-")
+
+
+def _budget(runs: Sequence[Pretraining], match: str) -> str:
+    matched = {match} & set(ledger.QUANTITIES)
     heads = ""
     for name, label in ledger.QUANTITIES.items():
         small = "<small>matched</small>" if name in matched else ""
@@ -138,13 +142,9 @@ def _budget(runs: Sequence[Pretraining]) -> str:
             f"<tr><th>{escaped(run.variant)}</th><td>{escaped(str(run.seed))}</td>{cells}"
             f'<td>{device}</td><td class="text">{escaped(", ".join(run.labels))}</td></tr>'
         )
-    said = [
-        f"{ledger.QUANTITIES.get(name, name)}: "
-        + ("equal to within 1%" if ledger.equal(runs, name) else "not equal, though to be matched")
-        for name in sorted(map(str, matched))
-    ]
+    said = escaped(ledger.matched(runs, match))
     return (
-        f'<h2 id="budget">Pretraining budget</h2><p>{escaped("; ".join(said))}</p>'
+        f'<h2 id="budget">Pretraining budget</h2><p>{said}</p>'
         f'<div class="scroll"><table><thead><tr><th>Variant</th><th>Seed</th>{heads}<th>Device</th>'
         "<th>Used by</th></tr></thead>\n<tbody>" + "\n".join(rows) + "</tbody></table></div>"
     )

@@ -73,7 +73,8 @@ class PaperTable:
 class Claim:
     """The paper says that system `over` is better than `under` on the mean of `columns`.
 
-    A column is a column's id, or "id.metric" where one of its metrics is meant.
+    A column is "id.metric", and all have one metric; or it is "avg" alone. `differs` says what
+    keeps our systems from being the paper's.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Claim:
     text: str
     status: str
     source: tuple[str, ...]
+    differs: str = ""
 
 
 def _yaml(name: str) -> Any:
@@ -145,6 +147,19 @@ def claims() -> tuple[Claim, ...]:
         Claim(**{**claim, "columns": tuple(claim["columns"]), "source": tuple(claim["source"])})
         for claim in _yaml("claims")
     )
+
+
+def one_metric(claim: Claim) -> str:
+    """The metric that a claim is about; a ValueError where it mixes several or names none."""
+    if claim.columns == ("avg",):
+        return "avg"
+    metrics = {column.partition(".")[2] for column in claim.columns}
+    if len(metrics) != 1 or not all(metrics):
+        raise ValueError(
+            f"claim {claim.id} is about {', '.join(claim.columns)}: name one metric, "
+            "as in heldout.ppl"
+        )
+    return metrics.pop()
 
 
 @cache

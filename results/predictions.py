@@ -76,13 +76,3 @@ def _texts(grid: Manifest, folder: str | None, count: int) -> list[Mapping[str, 
     """The first answers of a file by id, if they are text."""
     answers = [a for a in rows(grid, folder, ("id", "text", "references")) if a.get("text")]
     return sorted(answers, key=lambda answer: str(answer["id"]))[:count]
-
-
-def hits(grid: Manifest, folder: str | None) -> dict[str, float]:
-    """Whether each question was answered rightly (1.0 or 0.0), by id; only where there is a
-    choice."""
-    return {
-        str(answer["id"]): float(answer["choice"] in answer["gold"])
-        for answer in rows(grid, folder, ("id", "choice", "gold"))
-        if answer.get("choice") is not None and answer.get("gold") is not None
-    }

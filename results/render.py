@@ -14,13 +14,13 @@ from results import escapes, wording
 from results.cells import Entry
 from results.escapes import clean
 from results.tables import Line, Table
-from results.wording import footnotes, header, heading, legend, pieces
+from results.wording import Piece, footnotes, header, heading, legend, pieces
 
 CSV_HEADER = (
-    *("table", "row", "label", "group", "column", "metric", "kind", "mean", "sd", "units", "low"),
-    *("high", "seeds_done", "seeds_wanted", "missing", "reason", "paper_confirmed"),
-    *("paper_recalled", "difference", "difference_low", "difference_high", "p", "better", "mark"),
-    *("unit", "examples", "signature"),
+    *("table", "row", "label", "group", "column", "metric", "kind", "mean", "sd", "pretrainings"),
+    *("low", "high", "estimand", "runs_done", "runs_wanted", "missing", "reason"),
+    *("paper_confirmed", "paper_recalled", "difference", "difference_low", "difference_high"),
+    *("detectable", "p", "better", "mark", "not_testable", "unit", "examples", "signature"),
 )
 
 
@@ -68,8 +68,12 @@ def csv(table: Table) -> str:
 
 def _record(table: Table, line: Line, column: str, entry: Entry) -> tuple:
     found, versus, printed = entry.summary, entry.versus, entry.paper
-    spread = (found.mean, found.sd, found.n, found.low, found.high) if found else (None,) * 5
-    against = (versus.mean, versus.low, versus.high, versus.p) if versus else (None,) * 4
+    spread = (None,) * 6
+    if found:
+        spread = (found.mean, found.sd, found.n, found.low, found.high, found.estimand)
+    against = (None,) * 4
+    if versus:
+        against = (versus.mean, versus.low, versus.high, versus.detectable)
     by_status = [
         printed.shown if printed and printed.status == status else None
         for status in ("confirmed", "recalled")
@@ -78,8 +82,8 @@ def _record(table: Table, line: Line, column: str, entry: Entry) -> tuple:
         *(table.id, line.id, line.label, line.group, column, entry.metric, line.kind, *spread),
         *(entry.done, entry.wanted, wording.missing(entry)),
         *(entry.reason if found is None or entry.states else "", *by_status, *against),
-        *("higher" if entry.higher_is_better else "lower", wording.mark(entry), entry.unit),
-        *(entry.n, "; ".join(entry.signatures)),
+        *(entry.p, "higher" if entry.higher_is_better else "lower", wording.mark(entry)),
+        *(entry.untestable, entry.unit, entry.n, "; ".join(entry.signatures)),
     )
 
 
@@ -138,7 +142,8 @@ def html(table: Table) -> str:
             )
         cells = [
             "".join(
-                f'<div class="{piece.kind}">{_small_ends(escapes.html(piece.text))}</div>'
+                f'<div class="{piece.kind}"{_title(piece)}>'
+                f"{_small_ends(escapes.html(piece.text))}</div>"
                 for piece in pieces(line.cells[column.id], notes)
             )
             for column in table.columns
@@ -163,7 +168,7 @@ def html(table: Table) -> str:
 
 
 def terminal(table: Table) -> str:
-    """Plain text: per row our means, below them their deviations and the paper's numbers."""
+    """Plain text: per row our means, below them half their intervals and the paper's numbers."""
     notes = footnotes(table)
     heads = [header(column) for column in table.columns]
     rows: list[list[str]] = [["System", "Seeds", *(label for label, _ in heads)]]
@@ -197,13 +202,13 @@ def _terminal_rows(table: Table, line: Line, notes: dict[str, int]) -> list[list
             means.append(wording.dash(entries[0], notes, words=False))
         else:
             means.append("/".join(_mean(entry) for entry in entries))
-        spread = [entry.summary.sd if entry.summary else None for entry in entries]
-        known = ["–" if sd is None else f"±{wording.number(sd)}" for sd in spread]
-        spreads.append("/".join(known) if any(sd is not None for sd in spread) else "")
+        halves = [_half(entry) for entry in entries]
+        known = ["–" if half is None else f"±{wording.number(half, half)}" for half in halves]
+        spreads.append("/".join(known) if any(half is not None for half in halves) else "")
         part = wording.partial(entries)
         short.append(part.split(" (")[0])
     rows = [[line.label, wording.seeds(line), *means]]
-    rows += [["  ± deviation", "", *spreads]] if any(spreads) else []
+    rows += [["  ± half the interval", "", *spreads]] if any(spreads) else []
     rows += [["  seeds with a number", "", *short]] if any(short) else []
     words = {wording.paper_word(entries) for entries in cells} - {""}
     if words:
@@ -214,7 +219,17 @@ def _terminal_rows(table: Table, line: Line, notes: dict[str, int]) -> list[list
 
 
 def _mean(entry: Entry) -> str:
-    return wording.number(entry.summary.mean) + wording.mark(entry) if entry.summary else "—"
+    if entry.summary is None:
+        return "—"
+    return wording.number(entry.summary.mean, _half(entry)) + wording.mark(entry)
+
+
+def _half(entry: Entry) -> float | None:
+    """Half the width of an entry's interval; None where there is none."""
+    found = entry.summary
+    if found is None or found.low is None or found.high is None:
+        return None
+    return (found.high - found.low) / 2
 
 
 RENDERERS: dict[str, Callable[[Table], str]] = {
@@ -231,6 +246,11 @@ def _grouped(table: Table) -> list[tuple[Line, str]]:
     return [
         (line, line.group if line.group != old else "") for line, old in zip(table.lines, before)
     ]
+
+
+def _title(piece: Piece) -> str:
+    """The reason for a shaded piece, shown where the pointer rests on it."""
+    return f' title="{escapes.html(piece.reason)}"' if piece.reason else ""
 
 
 def _small_ends(text: str) -> str:

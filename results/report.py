@@ -1,7 +1,7 @@
 """Writes a grid's tables and its one-page report; nothing is recomputed that the store holds.
 
     STORE/grids/NAME/tables/   table1.md .csv .tex .html ...   figure4.png .svg   loss.svg
-                               claims.md   index.html
+                               tables.json   claims.md .json   index.html
 
 A file whose bytes would not change is left alone. The same store gives the same bytes.
 """
@@ -9,7 +9,19 @@ A file whose bytes would not change is left alone. The same store gives the same
 import os
 from pathlib import Path
 
-from results import claims, figure, ledger, page, predictions, render, scores, tables
+from results import (
+    checklist,
+    claims,
+    data,
+    figure,
+    items,
+    ledger,
+    page,
+    predictions,
+    render,
+    scores,
+    tables,
+)
 from results.explanation import explain
 
 __all__ = ["explain", "write"]
@@ -21,7 +33,7 @@ def write(store: Path | str, grid: str) -> list[Path]:
     Raises `UserError` where the grid has no readable manifest.
     """
     read = scores.manifest(store, grid)
-    built = tables.assemble(read, scores.records(read))
+    built = tables.assemble(read, items.attached(read, scores.records(read)))
     folder = read.store / "grids" / grid / "tables"
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, str] = {}
@@ -41,11 +53,15 @@ def write(store: Path | str, grid: str) -> list[Path]:
     curves = figure.loss_curves(runs)
     if curves:
         files["loss.svg"] = curves
-    verdicts = claims.check(built)
+    verdicts = claims.check(built, runs=runs, match=read.match)
     if verdicts:
-        files["claims.md"] = claims.markdown(verdicts)
+        files["claims.md"] = checklist.markdown(verdicts)
+        files["claims.json"] = data.text(checklist.as_data(verdicts))
+    files["tables.json"] = data.text(
+        {"budget": ledger.matched(runs, read.match), "tables": [data.table(t) for t in built]}
+    )
     samples = predictions.samples(read)
-    index = page.index(grid, built, verdicts, runs, curves, samples, drawings)
+    index = page.index(grid, built, verdicts, runs, curves, samples, drawings, read.match)
     paths = [_put(folder / "index.html", index)]
     paths += [_put(folder / name, text) for name, text in files.items()]
     return paths + plots
@@ -53,11 +69,11 @@ def write(store: Path | str, grid: str) -> list[Path]:
 
 def _put(path: Path, text: str) -> Path:
     """Writes `text` whole or not at all."""
-    data = text.encode("utf-8")
-    if path.exists() and path.read_bytes() == data:
+    encoded = text.encode("utf-8")
+    if path.exists() and path.read_bytes() == encoded:
         return path
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(data)
+    part.write_bytes(encoded)
     part.replace(path)
     return path
 

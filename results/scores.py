@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STATES = ("done", "failed", "blocked", "absent")
 FIELDS = [
     *("table", "row", "column", "task", "metric", "pretrain_seed", "finetune_seed", "value"),
-    *("status", "step", "reason", "n", "unit", "higher_is_better", "signature", "floor"),
+    *("status", "step", "reason", "n", "unit", "higher_is_better", "signature", "floors"),
     *("selected", "score", "predictions", "pretrain"),
 ]
 _DIVERGED = re.compile(r"diverged@(\d+)")
@@ -36,6 +36,7 @@ class Manifest:
     tables: tuple[Mapping[str, Any], ...]
     cells: tuple[Mapping[str, Any], ...]
     not_run: Mapping[tuple[str, str], str]  # (table, row) -> reason
+    match: str = ""  # the unit in which pretraining budgets were made equal
 
 
 def manifest(store: Path | str, grid: str) -> Manifest:
@@ -57,7 +58,8 @@ def manifest(store: Path | str, grid: str) -> Manifest:
     if read.get("version") != 1:
         raise UserError(f"{path} has version {read.get('version')!r}, this code reads 1; run again")
     not_run = {(entry["table"], entry["row"]): entry["reason"] for entry in read.get("not_run", ())}
-    return Manifest(store, grid, tuple(read["tables"]), tuple(read["cells"]), not_run)
+    tables, cells = tuple(read["tables"]), tuple(read["cells"])
+    return Manifest(store, grid, tables, cells, not_run, str(read.get("match") or ""))
 
 
 def inside(store: Path, relative: str | None) -> Path | None:
@@ -146,10 +148,10 @@ def _outcome(
     shown["signature"] = "|".join(filter(None, (found.get("signature"), cell.get("conditions"))))
     scale = 100.0 if shown["unit"] == "fraction" else 1.0
     # Those of the column's own rows, and those that needed runs of their own.
-    own, run = (where.get("floors", {}).get(metric, {}) for where in (read, cell))
-    floors = {**own, **run}.values()
-    best = max if shown["higher_is_better"] is not False else min
-    shown["floor"] = scale * best(floors) if floors else None
+    own, run = (where.get("floors", {}).get(metric) or {} for where in (read, cell))
+    shown["floors"] = {name: scale * value for name, value in {**own, **run}.items()}
+    shown["combine"] = found.get("combine") or ""
+    shown["commonest"] = read.get("commonest")
     value = found.get("value")
     if value is None or value != value:
         return shown | {"status": "undefined", "reason": found.get("reason") or "not computable"}

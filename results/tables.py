@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from results import paper, scores, statistics
-from results.cells import Column, Entry, Record, averaged, contrast, floored, gathered
-from results.statistics import Difference, Summary
+from results import gates, items, paper, samples, scores, statistics
+from results.cells import Column, Entry, Record, Summary, averaged, floored, gathered
+from results.statistics import Difference, Error
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Table:
 def build(store: Path | str, grid: str) -> list[Table]:
     """Every table of a grid, in the manifest's order; missing cells are shown, not left out."""
     read = scores.manifest(store, grid)
-    return assemble(read, scores.records(read))
+    return assemble(read, items.attached(read, scores.records(read)))
 
 
 def assemble(grid: scores.Manifest, records: Iterable[Record]) -> list[Table]:
@@ -77,12 +77,12 @@ def _table(
             filled["avg"] = (averaged(filled, columns, printed),)
         why = grid.not_run.get((spec["id"], row["id"]))
         lines.append(_line(row, filled, why, printed))
-    floor = _floor(spec["id"], columns, cells, average)
+    floor = _floor(lines, columns, average)
     if average:
         columns.append(Column("avg", "Avg", ("avg",)))
     lines = [_beside(line, columns, printed) for line in lines]
     reference = spec.get("reference") or _reference(lines, printed)
-    lines = _compare(lines, reference)
+    lines = _compare(lines, columns, reference)
     notes = (
         *_signatures(lines, columns),
         *_with_care(spec["id"], cells),
@@ -133,59 +133,110 @@ def _reference(lines: Sequence[Line], printed: paper.PaperTable | None) -> str:
     return next((line.id for line in named + ran), "")
 
 
-def _compare(lines: list[Line], reference: str) -> list[Line]:
-    """Every entry with its paired difference from the reference row, and its stars."""
+def _compare(lines: list[Line], columns: Sequence[Column], reference: str) -> list[Line]:
+    """Every entry with its difference from the reference row, its gate and its mark."""
     against = next((line for line in lines if line.id == reference), None)
     if against is None:
         return lines
-    found: dict[tuple[str, str, int], Difference] = {}
-    for line in lines:
-        for column, entries in line.cells.items():
-            for index, entry in enumerate(entries):
-                difference = contrast(entry.runs, against.cells[column][index].runs)
-                if line.id != reference and difference is not None:
-                    found[line.id, column, index] = difference
-    tested = [key for key, difference in found.items() if difference.p is not None]
-    adjusted = dict(zip(tested, statistics.holm([found[key].p or 0.0 for key in tested])))
+    places = [(column.id, index) for column in columns for index in range(len(column.metrics))]
+    judged = {place: _column(lines, against, place, columns) for place in places}
 
-    def judged(key: tuple[str, str, int], entry: Entry) -> Entry:
-        if key not in found:
+    # A family is a column's metric; the smallest p of each stands for it in Holm's steps.
+    smallest = [
+        min((max(p, 1e-300) for _, p, _ in judged[place].values() if p is not None), default=1.0)
+        for place in places
+    ]
+    adjusted = statistics.holm(smallest)
+    factor = {place: a / s for place, a, s in zip(places, adjusted, smallest)}
+
+    def marked(line: Line, place: tuple[str, int], entry: Entry) -> Entry:
+        if line.id not in judged[place]:
             return entry
-        alone = found[key].sign != 0
-        kept = alone and adjusted.get(key, 1.0) <= 1 - statistics.LEVEL
-        return replace(entry, versus=found[key], stars=alone + kept)
+        versus, p, gate = judged[place][line.id]
+        kept = p is not None and not gate and p * factor[place] <= 1 - statistics.LEVEL
+        return replace(entry, versus=versus, p=p, marked=kept, untestable=gate)
 
     return [
         replace(
             line,
             cells={
-                column: tuple(judged((line.id, column, i), e) for i, e in enumerate(entries))
-                for column, entries in line.cells.items()
+                id: tuple(marked(line, (id, i), entry) for i, entry in enumerate(entries))
+                for id, entries in line.cells.items()
             },
         )
         for line in lines
     ]
 
 
-def _floor(
-    table: str,
-    columns: Sequence[Column],
-    cells: Mapping[tuple[str, str, str, str], list[Record]],
-    average: bool,
-) -> Line | None:
-    """What answering with the majority class scores, as a row; None if no task says."""
-    known: dict[tuple[str, str], Record] = {}
-    for (of, _, column, metric), records in cells.items():
-        for record in records:
-            if of == table and record.get("floor") is not None:
-                known.setdefault((column, metric), record)
-    if not known:
-        return None
-    filled = {}
-    for column in columns:
-        filled[column.id] = tuple(
-            floored(metric, known.get((column.id, metric))) for metric in column.metrics
+Judged = Mapping[str, tuple[Difference, float | None, str]]  # row -> difference, p, gate
+
+
+def _column(
+    lines: Sequence[Line], against: Line, place: tuple[str, int], columns: Sequence[Column]
+) -> Judged:
+    """One metric of one column: every row against the reference, all with one pooled error."""
+    id, index = place
+    entries = {line.id: line.cells[id][index] for line in lines if line.kind == "run"}
+    reference = against.cells[id][index]
+    means = {row: samples.means(e.sample) for row, e in entries.items() if e.runs}
+    several = {row: found for row, found in means.items() if len(found.value_P) > 1}
+    freedom = sum(len(found.value_P) - 1 for found in several.values())
+    squares = sum(
+        found.seeds * len(found.value_P) * (len(found.value_P) - 1) for found in several.values()
+    )
+    rows = [row for row in several if row != against.id and against.id in several]
+    own = several[against.id] if rows else None
+    loadings = tuple(_loading(len(several[row].value_P), own) for row in rows)
+    found: dict[str, tuple[Difference, float | None, str]] = {}
+    for row, entry in entries.items():
+        if row == against.id or not entry.runs or not reference.runs:
+            continue
+        n = (len(means[row].value_P), len(means[against.id].value_P))
+        mean = means[row].mean - means[against.id].mean
+        gate = _gate(next(line for line in lines if line.id == row), against, place, columns)
+        if own is None or row not in rows or samples.flat(squares / freedom, mean):
+            found[row] = Difference(mean, n), None, gate
+            continue
+        examples, clusters = samples.examples_of(several[row], own)
+        error = Error(squares / freedom * (1 / n[0] + 1 / n[1]), freedom, examples, clusters)
+        p = statistics.dunnett(mean / error.deviation, error.freedom(), loadings)
+        found[row] = Difference(mean, n, error), p, gate
+    return found
+
+
+def _loading(count: int, reference: samples.Means | None) -> float:
+    """A row's correlation with the reference's error, by their numbers of pretrainings."""
+    return math.sqrt(count / (count + len(reference.value_P))) if reference else 0.0
+
+
+def _gate(line: Line, against: Line, place: tuple[str, int], columns: Sequence[Column]) -> str:
+    """Why a row cannot be compared with the reference in a column; an average by its parts."""
+    id, index = place
+    if id != "avg":
+        return gates.untestable(line.cells[id][index], against.cells[id][index])
+    parts = [column for column in columns if column.id != "avg"]
+    closed = [
+        column.id
+        for column in parts
+        if any(
+            gates.untestable(*pair, among=len(parts))
+            for pair in zip(line.cells[column.id], against.cells[column.id])
         )
+    ]
+    return f"rests on columns that are not testable: {', '.join(closed)}" if closed else ""
+
+
+def _floor(lines: Sequence[Line], columns: Sequence[Column], average: bool) -> Line | None:
+    """What is reached without understanding, as a row; None where no column has a floor."""
+    filled = {
+        column.id: tuple(
+            floored(metric, (line.cells[column.id][index] for line in lines))
+            for index, metric in enumerate(column.metrics)
+        )
+        for column in columns
+    }
+    if not any(entry.summary for entries in filled.values() for entry in entries):
+        return None
     if average:
         values = [[e.summary.mean for e in es if e.summary] for es in filled.values()]
         whole = all(len(v) == len(es) for v, es in zip(values, filled.values()))
@@ -195,7 +246,7 @@ def _floor(
             if mean is not None
             else Entry("avg", reason="no average without every task's floor"),
         )
-    return Line("floor", "Majority class", "Floor", "floor", "", filled)
+    return Line("floor", "Highest floor", "Floor", "floor", "", filled)
 
 
 def _signatures(lines: Sequence[Line], columns: Sequence[Column]) -> list[str]:

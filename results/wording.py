@@ -1,10 +1,11 @@
 """The words and signs of a table, the same in every format; renderers only escape and lay out.
 
 Signs: "81.7" after "paper" was seen in a named source; "≈81.7ʳ" was recalled from memory and not
-seen. A triangle beside ours marks a difference from the reference row whose 95% interval excludes
-zero: △ better, ▽ worse; filled, ▲ ▼, where it also holds after Holm's correction over the table.
+seen. A triangle beside ours marks a difference from the reference row, ▲ better, ▼ worse, that
+holds after the corrections for many rows (Dunnett) and many columns (Holm).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,15 +28,16 @@ METRICS = {
     "ppl": "perplexity",
     "bpb": "bits per byte",
 }
-MARKS = {(True, 1): "△", (True, 2): "▲", (False, 1): "▽", (False, 2): "▼"}
+MARKS = {True: "▲", False: "▼"}
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One line of a cell. `kind` is "ours", "missing", "seeds" or "paper"."""
+    """One line of a cell. `kind` is "ours", "not-testable", "missing", "seeds" or "paper"."""
 
     kind: str
     text: str
+    reason: str = ""  # why it cannot be compared with the reference row
 
 
 def name(id: str) -> str:
@@ -59,14 +61,33 @@ def header(column: Column) -> tuple[str, str]:
     return column.label, "" if metrics in column.label else metrics
 
 
-def number(value: float) -> str:
-    """One decimal, as the paper prints; a huge perplexity in powers of ten."""
-    return f"{value:.1f}" if abs(value) < 10_000 else f"{value:.1e}"
+def number(value: float, half: float | None = None) -> str:
+    """A value with as many digits as the half-width of its interval bears, one decimal without.
+
+    >>> number(61.234, 12.0), number(61.234, 1.2), number(61.234, 0.012), number(170_000.0)
+    ('61', '61.2', '61.234', '1.7e+05')
+    """
+    if abs(value) >= 10_000:
+        return f"{value:.1e}"
+    return f"{value:.{_decimals(half)}f}"
+
+
+def signed(value: float, half: float | None = None) -> str:
+    """The same with its sign, and no sign before a zero."""
+    text = f"{value:+.{_decimals(half)}f}"
+    return text if float(text) else text[1:]
+
+
+def _decimals(half: float | None) -> int:
+    """Decimals that leave the half-width two digits, or one where it begins with a large one."""
+    if not half or not math.isfinite(half):
+        return 1
+    return min(4, max(0, -math.floor(math.log10(half / 0.95)) + (half < 10)))
 
 
 def mark(entry: Entry) -> str:
     """The triangle of an entry, or nothing."""
-    return MARKS.get((entry.better, entry.stars), "")
+    return MARKS[entry.better] if entry.marked else ""
 
 
 def quoted(printed: Printed) -> str:
@@ -93,14 +114,20 @@ def paper_text(entries: Sequence[Entry], between: str = " / ") -> str:
 
 
 def ours(entry: Entry) -> str:
-    """Mean, deviation, interval and mark: "61.2 ±1.1 [58.5, 63.9] △"."""
-    if entry.summary is None:
+    """Mean, interval and mark: "61.2 [58.5, 63.9] ▲"; what a spread is over where there is none."""
+    found = entry.summary
+    if found is None:
         return "—"
-    text = number(entry.summary.mean)
-    if entry.summary.sd is not None:
-        text += f" ±{number(entry.summary.sd)}"
-    if entry.summary.low is not None and entry.summary.high is not None:
-        text += f" [{number(entry.summary.low)}, {number(entry.summary.high)}]"
+    if found.low is not None and found.high is not None:
+        half = (found.high - found.low) / 2
+        ends = f"[{number(found.low, half)}, {number(found.high, half)}]"
+        text = f"{number(found.mean, half)} {ends}"
+    elif found.alike:
+        text = f"{number(found.mean)} (all seeds alike)"
+    elif found.sd:
+        text = f"{number(found.mean)} (sd {number(found.sd, found.sd)} of finetunings)"
+    else:
+        text = number(found.mean)
     sign = mark(entry)
     return f"{text} {sign}" if sign else text
 
@@ -147,7 +174,9 @@ def pieces(entries: Sequence[Entry], notes: dict[str, int]) -> list[Piece]:
         for entry in entries:
             label = f"{METRICS.get(entry.metric, entry.metric)} " if len(entries) > 1 else ""
             text = ours(entry) if entry.summary else dash(entry, notes)
-            lines.append(Piece("ours" if entry.summary else "missing", label + text))
+            kind = "not-testable" if entry.untestable else "ours"
+            said = Piece(kind, label + text, entry.untestable)
+            lines.append(said if entry.summary else Piece("missing", label + text))
     short = partial(entries)
     if short:
         reason = next(entry.reason for entry in entries if entry.states)
@@ -174,27 +203,26 @@ def seeds(line: Line) -> str:
 def legend(table: Table, intervals: bool = True) -> list[str]:
     """How to read the table: only what occurs in it; `intervals` says whether those are shown."""
     entries = [e for line in table.lines for es in line.cells.values() for e in es]
-    ran = [entry for entry in entries if entry.runs and entry.summary]
+    ran = [entry.summary for entry in entries if entry.runs and entry.summary]
     said = []
-    if any(entry.summary and entry.summary.sd is not None for entry in ran):
-        several = any(len({pretrain for pretrain, _ in entry.runs}) > 1 for entry in ran)
-        over = (
-            "pretraining seeds, each averaged over its finetuning seeds"
-            if several
-            else "the finetuning seeds of one pretraining, which says nothing about another one"
-        )
-        ends = " [95% t interval]" if intervals else ""
-        said.append(f"Ours: mean ± standard deviation{ends} over {over}.")
-    if any(entry.summary and entry.summary.n == 1 for entry in ran):
+    estimands = dict.fromkeys(summary.estimand for summary in ran if summary.low is not None)
+    if estimands and intervals:
         said.append(
-            "From one seed there is no deviation and no interval, and no difference is marked."
+            "Ours: mean over pretrainings "
+            f"[95% interval for {' or '.join(estimands)} and other seeds]."
         )
+    if any(summary.alike for summary in ran):
+        said.append("All seeds alike: the runs give one value, which says nothing of another seed.")
+    if any(summary.n == 1 for summary in ran):
+        said.append("From one pretraining there is no interval, and no difference is marked.")
     reference = next((line.label for line in table.lines if line.id == table.reference), "")
-    if any(entry.stars for entry in entries):
+    if any(entry.marked for entry in entries):
         said.append(
-            f"△ better, ▽ worse than {reference}: the 95% interval of the difference, paired by "
-            "seed, excludes zero; ▲ ▼: also after Holm's correction over the table."
+            f"▲ better, ▼ worse than {reference}: at 5% for the whole table, with one pooled "
+            "error a column, Dunnett's correction over rows and Holm's over columns."
         )
+    if any(entry.untestable for entry in entries):
+        said.append(f"Shaded: not to be compared with {reference}; reasons are in tables.json.")
     statuses = {entry.paper.status for entry in entries if entry.paper}
     if "confirmed" in statuses:
         said.append("paper x: printed in the paper, seen in a named source.")

@@ -155,7 +155,7 @@ def test_a_grid_is_run_from_its_yaml_to_its_tables(tiny: Ran):
         assert "|select:last|examples:" in cell["conditions"]
     made = tiny.store / "grids" / "tiny" / "tables"
     page = (made / "index.html").read_text()
-    for label in ("understanding", "generation", "language", "BERT Large", "Majority class"):
+    for label in ("understanding", "generation", "language", "BERT Large", "Highest floor"):
         assert label in page
     assert not list(tiny.store.glob("*/*.part")) and not list((tiny.store / "locks").iterdir())
     for ledger in tiny.store.glob("pretrain/*/ledger.json"):

@@ -6,7 +6,7 @@ import pytest
 
 from results.report import explain
 from tasks.errors import UserError
-from tests.results.world import World, cell, column, full, predictions, row, table
+from tests.results.world import World, cell, column, full, row, table
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_it_says_what_the_paper_prints_and_how_that_is_known(store):
 
 def test_a_lost_run_says_why(store):
     text = explain(store, "full", "table1", "unilm-large", "copa")
-    assert "4/6 seeds (2 diverged@40)" in text
+    assert "4/6 runs (2 diverged@40)" in text
     assert text.count("blocked: pretrain/unilm-large-2 diverged@40: loss is NaN") == 2
 
 
@@ -71,19 +71,47 @@ def test_an_unknown_name_is_a_users_error_with_the_nearest_one(store, table, row
     assert "There are: " in str(error.value)
 
 
-def test_one_seed_is_compared_with_the_reference_on_the_same_questions(tmp_path):
+def test_it_gives_both_intervals_the_floors_and_what_would_have_been_seen(tmp_path):
     world = World(tmp_path)
     rows = [row("ref", paper="GLM_Large"), row("other")]
     world.tables.append(table("table1", rows, [column("copa")]))
-    for name, right in (("ref", 90), ("other", 60)):
-        here = cell("table1", name, "copa")
-        world.put(here, acc=right / 100)
-        answers = [{"id": f"{i}", "choice": int(i < right), "gold": [1]} for i in range(100)]
-        predictions(tmp_path / here["predictions"], answers)
+    for p in range(3):
+        world.put(cell("table1", "ref", "copa", p), floor=0.55, acc=0.80 + p / 100)
+        world.put(cell("table1", "other", "copa", p), floor=0.55, acc=0.58 + p / 100)
     text = explain(world.write(), "g", "table1", "other", "copa")
-    assert "against ref, paired over 100 questions (seeds 1, 1): -30.0 [-39.0, -21.0]" in text
-    assert "over its 100 examples: [50.2, 69.1] (95%, Wilson)" in text
+    assert "95% interval for such texts: [" in text
+    assert "95% interval for this test set: [56.5, 61.5]" in text
+    assert "floors: the best constant answer 55.0" in text
+    assert "against ref: -22.0 [-24.3, -19.7] for such texts, detectable 3.1" in text
+
+
+def test_systems_at_the_floor_are_told_to_be_not_testable(tmp_path):
+    world = World(tmp_path)
+    rows = [row("ref", paper="GLM_Large"), row("other")]
+    world.tables.append(table("table1", rows, [column("copa")]))
+    for p in range(3):
+        world.put(cell("table1", "ref", "copa", p), floor=0.6, acc=0.50 + p / 100)
+        world.put(cell("table1", "other", "copa", p), floor=0.6, acc=0.48 + p / 100)
+    text = explain(world.write(), "g", "table1", "other", "copa")
+    assert "not testable against ref: neither stands above the floor" in text
+
+
+def test_one_pretraining_has_an_interval_over_examples_only(tmp_path):
+    world = World(tmp_path)
+    world.tables.append(table("table1", [row("a")], [column("copa")]))
+    world.put(cell("table1", "a", "copa"), acc=0.6)
+    text = explain(world.write(), "g", "table1", "a", "copa")
+    assert "95% interval over examples, not over seeds: [53.9, 65.8]" in text
     assert "±" not in text
+
+
+def test_it_says_what_choosing_among_trials_brought(tmp_path):
+    world = World(tmp_path)
+    world.tables.append(table("mine", [row("a")], [column("copa")]))
+    chosen = {"rule": "best", "value": 0.62, "trials": [{}, {}, {}], "unselected": {"value": 0.6}}
+    world.put(cell("mine", "a", "copa", selected=chosen), acc=0.62)
+    text = explain(world.write(), "g", "mine", "a", "copa")
+    assert "choosing +2.0 over the first of 3 trials" in text
 
 
 def test_control_characters_from_files_do_not_reach_the_terminal(tmp_path):

@@ -1,5 +1,6 @@
 """What the paper prints is data, and every number has a status of its own."""
 
+import dataclasses
 from collections import Counter
 
 import pytest
@@ -121,6 +122,22 @@ def test_every_claim_is_about_rows_and_columns_that_the_paper_has():
             assert not metric or metric in table.columns[id], claim.id
     ids = [claim.id for claim in paper.claims()]
     assert len(set(ids)) == len(ids)
+
+
+def test_every_claim_is_about_one_metric():
+    metrics = {claim.id: paper.one_metric(claim) for claim in paper.claims()}
+    assert metrics["f4-large"] == "ppl"
+    assert set(metrics.values()) == {"avg", "rg1", "bleu4", "bleu", "acc", "ppl"}
+    bare = dataclasses.replace(paper.claims()[0], columns=("heldout.ppl", "heldout.bpb"))
+    with pytest.raises(ValueError, match="name one metric"):
+        paper.one_metric(bare)
+
+
+def test_no_pair_is_claimed_on_an_average_and_on_a_part_of_it():
+    pairs = [(claim.table, claim.over, claim.under) for claim in paper.claims()]
+    averages = {pair for pair, c in zip(pairs, paper.claims()) if c.columns == ("avg",)}
+    parts = {pair for pair, c in zip(pairs, paper.claims()) if c.columns != ("avg",)}
+    assert not averages & parts
 
 
 def test_a_table_of_the_users_own_has_nothing_in_print():

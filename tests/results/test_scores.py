@@ -28,10 +28,10 @@ def test_a_fraction_is_shown_in_percent_and_a_perplexity_as_it_is(world):
     world.put(cell("table1", "glm", "cb"), n=56, floor=0.5, f1=0.714, acc=0.75)
     world.put(cell("table1", "glm", "heldout"), unit="ppl", higher=False, ppl=31.5)
     f1, ppl = one(world, metric="f1"), one(world, metric="ppl")
-    assert (f1["value"], f1["n"], f1["floor"], f1["signature"]) == (
+    assert (f1["value"], f1["n"], f1["floors"], f1["signature"]) == (
         pytest.approx(71.4),
         56,
-        50.0,
+        {"constant": 50.0},
         "f1|v:1",
     )
     assert ppl["value"] == 31.5

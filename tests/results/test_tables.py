@@ -1,8 +1,12 @@
 """Tables show what was computed, how often, and why the rest is missing."""
 
+import json
+import math
+
 import pytest
 
-from results import tables
+from results import render, statistics, tables, wording
+from results.cells import Entry, Summary
 from tests.results.world import SUPERGLUE, World, cell, column, row, superglue, table
 
 
@@ -24,19 +28,18 @@ def test_the_spread_is_over_pretraining_seeds_each_averaged_over_its_finetuning_
     for p, f, value in ((1, 1, 0.6), (1, 2, 0.7), (2, 1, 0.8), (2, 2, 0.9)):
         world.put(cell("mine", "glm", "copa", p, f), acc=value)
     found = entry(built(world), "glm", "copa").summary
-    assert (found.n, found.mean, found.sd) == (
-        2,
-        pytest.approx(75),
-        pytest.approx(14.142, abs=1e-3),
-    )
+    assert (found.n, found.mean, found.over) == (2, pytest.approx(75), "pretraining seeds")
+    assert found.sd == pytest.approx(14.142, abs=1e-3)
 
 
-def test_with_one_pretraining_the_spread_is_over_its_finetuning_seeds(world):
+def test_one_pretrainings_spread_is_over_its_finetuning_seeds_and_is_no_interval(world):
     world.tables.append(table("mine", [row("glm")], [column("copa")]))
     for f, value in ((1, 0.6), (2, 0.7), (3, 0.8)):
         world.put(cell("mine", "glm", "copa", 1, f), acc=value)
     found = entry(built(world), "glm", "copa")
-    assert (found.summary.n, found.done, found.wanted) == (3, 3, 3)
+    assert (found.summary.n, found.done, found.wanted) == (1, 3, 3)
+    assert (found.summary.over, found.summary.sd) == ("finetuning seeds", pytest.approx(10))
+    assert found.summary.low is None
 
 
 def test_one_seed_gives_a_mean_and_no_interval(world):
@@ -121,7 +124,58 @@ def test_rows_and_columns_keep_the_manifests_order(world):
     assert [c.id for c in found.columns] == [*SUPERGLUE, "avg"]
 
 
-def test_the_majority_class_is_a_row(world):
+def test_an_interval_speaks_of_such_texts_and_beside_it_of_this_test_set(world):
+    world.tables.append(table("mine", [row("glm")], [column("copa")]))
+    for p, value in enumerate((0.60, 0.61, 0.62)):
+        world.put(cell("mine", "glm", "copa", p), acc=value)
+    found = entry(built(world), "glm", "copa").summary
+    assert found.estimand == "such texts"
+    assert found.low < found.fixed[0] < found.mean < found.fixed[1] < found.high
+
+
+def test_without_statistics_an_interval_speaks_of_this_test_set_only(world):
+    world.tables.append(table("mine", [row("glm")], [column("copa")]))
+    for p, value in enumerate((0.60, 0.61, 0.62)):
+        world.put(cell("mine", "glm", "copa", p), items=False, acc=value)
+    found = entry(built(world), "glm", "copa").summary
+    assert (found.estimand, found.fixed) == ("this test set", (found.low, found.high))
+
+
+@pytest.mark.parametrize("values", [(0.97, 0.99, 1.0), (0.0, 0.01, 0.03)])
+def test_a_proportions_interval_stays_within_0_and_100(world, values):
+    world.tables.append(table("mine", [row("glm")], [column("copa")]))
+    for p, value in enumerate(values):
+        world.put(cell("mine", "glm", "copa", p), acc=value)
+    found = entry(built(world), "glm", "copa").summary
+    assert 0 <= found.low < found.mean < found.high <= 100
+
+
+def test_a_perplexitys_interval_stays_above_zero(world):
+    world.tables.append(table("mine", [row("glm")], [column("heldout", ("ppl",))]))
+    for p, value in enumerate((2.0, 200.0, 20.0)):
+        world.put(cell("mine", "glm", "heldout", p), unit="ppl", higher=False, ppl=value)
+    found = entry(built(world), "glm", "heldout", 0).summary
+    assert found.mean == pytest.approx(20)
+    assert 0 < found.low < found.high
+
+
+def test_seeds_that_collapsed_have_no_interval_and_are_called_alike(world):
+    world.tables.append(table("mine", [row("glm")], [column("copa")]))
+    for p in range(3):
+        world.put(cell("mine", "glm", "copa", p), acc=0.48)
+    found = entry(built(world), "glm", "copa").summary
+    assert (found.low, found.alike) == (None, True)
+    assert wording.ours(entry(built(world), "glm", "copa")) == "48.0 (all seeds alike)"
+
+
+def test_digits_follow_the_interval():
+    wide = Summary(3, 56.7, 12.0, -31.9, 145.9)
+    assert wording.ours(Entry("acc", {(1, 1): 56.7}, summary=wide)) == "57 [-32, 146]"
+    narrow = Summary(3, 56.7123, 0.01, 56.70, 56.7246)
+    assert wording.ours(Entry("acc", {(1, 1): 56.7}, summary=narrow)).startswith("56.712 [56.700")
+
+
+def test_the_highest_floor_is_a_row(world):
     world.tables.append(table("mine", [row("glm")], [column("copa"), column("rte")], average=True))
     world.put(cell("mine", "glm", "copa"), floor=0.55, acc=0.6)
     world.put(cell("mine", "glm", "rte"), floor=0.53, acc=0.6)
@@ -139,46 +193,90 @@ def test_a_floor_that_a_task_lacks_is_absent_and_so_is_its_average(world):
     assert last.cells["avg"][0].summary is None
 
 
-def compared(world, ours, theirs, unit="fraction", higher=True):
+def compared(world, ours, theirs, unit="fraction", higher=True, floor=0.1, **more):
     rows = [row("ref", paper="GLM_Large"), row("other")]
     world.tables.append(table("table1", rows, [column("copa")]))
+    more |= {"unit": unit, "higher": higher, "floor": floor}
     for p, (a, b) in enumerate(zip(ours, theirs)):
-        world.put(cell("table1", "ref", "copa", p), unit=unit, higher=higher, acc=b)
-        world.put(cell("table1", "other", "copa", p), unit=unit, higher=higher, acc=a)
+        world.put(cell("table1", "ref", "copa", p), acc=b, **more)
+        world.put(cell("table1", "other", "copa", p), acc=a, **more)
     return entry(built(world), "other", "copa")
 
 
-def test_a_difference_is_marked_where_its_paired_interval_excludes_zero(world):
-    # The seeds spread far more than the systems differ: only pairing sees it.
-    found = compared(world, [0.50, 0.60, 0.70, 0.80], [0.45, 0.551, 0.652, 0.75])
-    assert found.stars
+def test_a_difference_is_marked_where_the_pooled_error_leaves_no_doubt(world):
+    found = compared(world, [0.50, 0.51, 0.52, 0.51], [0.44, 0.45, 0.46, 0.45])
+    assert found.marked
     assert found.better
-    assert found.versus.mean == pytest.approx(4.925)
+    assert found.versus.mean == pytest.approx(6)
 
 
-def test_a_difference_that_may_be_zero_is_not_marked(world):
-    assert compared(world, [0.5, 0.7, 0.6], [0.6, 0.5, 0.7]).stars == 0
+def test_a_difference_that_may_be_zero_is_not_marked_and_says_what_would_be_seen(world):
+    found = compared(world, [0.5, 0.7, 0.6], [0.6, 0.5, 0.7])
+    assert not found.marked
+    assert found.versus.detectable > abs(found.versus.mean)
 
 
 def test_a_lower_perplexity_is_better(world):
-    found = compared(world, [10, 11, 12.1], [20, 21, 22], unit="ppl", higher=False)
-    assert found.stars
+    found = compared(world, [10, 11, 12.1], [40, 41, 42], unit="ppl", higher=False, floor=99)
+    assert found.marked
     assert found.better
 
 
 def test_one_seed_marks_nothing(world):
-    assert compared(world, [0.9], [0.1]).stars == 0
+    assert not compared(world, [0.9], [0.1]).marked
 
 
-def test_holms_correction_takes_back_what_one_of_many_differences_only_seems_to_show(world):
-    rows = [row("ref", paper="GLM_Large"), *(row(f"r{i}") for i in range(20))]
+def test_a_difference_between_systems_at_the_floor_is_shaded_with_the_reason(world):
+    found = compared(world, [0.50, 0.51, 0.52, 0.51], [0.44, 0.45, 0.46, 0.45], floor=0.6)
+    assert not found.marked
+    assert "the best constant answer gives 60.0" in found.untestable
+    (table,) = tables.build(world.root, "g")
+    assert 'class="not-testable" title="neither stands above' in render.html(table)
+    assert "Shaded: not to be compared with ref" in render.html(table)
+
+
+def test_a_systems_own_outputs_mixed_up_are_its_own_floor(world):
+    world.tables.append(table("table1", [row("ref"), row("other")], [column("xsum", ("rg1",))]))
+    for p in range(4):
+        for name, level, mixed in (("ref", 0.30, 0.29), ("other", 0.2, 0.1)):
+            here = cell("table1", name, "xsum", p)
+            world.put(here, floor=0.1, rg1=level + p / 1000)
+            path = world.root / here["score"] / "scores.json"
+            read = json.loads(path.read_text())
+            read["floors"]["rg1"]["shuffled"] = mixed
+            path.write_text(json.dumps(read))
+    found = entry(built(world), "other", "xsum")
+    assert found.untestable == ""  # 20 stands above its own 10, whatever the reference's 29
+    assert found.floors == {"constant": 10.0, "shuffled": 10.0}
+
+
+def test_many_rows_share_one_pooled_error(world):
+    rows = [row("ref", paper="GLM_Large"), *(row(f"r{i}") for i in range(8))]
     world.tables.append(table("table1", rows, [column("copa")]))
+    for name in ("ref", *(f"r{i}" for i in range(8))):
+        for p, shift in enumerate((0.0, 0.01, 0.02)):
+            level = 0.56 if name == "r0" else 0.5
+            world.put(cell("table1", name, "copa", p), floor=0.1, acc=level + shift)
+    found = entry(built(world), "r0", "copa")
+    error = found.versus.error
+    assert error.seeds_freedom == 18
+    assert error.seeds == pytest.approx(2 / 3)
+    known = statistics.dunnett(6 / math.sqrt(2 / 3), 18, (math.sqrt(0.5),) * 8)
+    assert found.p == pytest.approx(known)
+
+
+def test_the_correction_over_columns_takes_back_what_one_of_many_only_seems_to_show(world):
+    columns = [column(f"c{i}") for i in range(12)]
+    world.tables.append(table("table1", [row("ref", paper="GLM_Large"), row("r")], columns))
     for p in range(3):
-        world.put(cell("table1", "ref", "copa", p), acc=0.5)
-        for i in range(20):
-            shift = (0.02, 0.03, 0.04)[p] if i == 0 else (0.01, -0.02, 0.012)[p] * (1 + i / 50)
-            world.put(cell("table1", f"r{i}", "copa", p), acc=0.5 + shift)
-    assert entry(built(world), "r0", "copa").stars == 1
+        for i in range(12):
+            shift = 0.05 if i == 0 else 0.0
+            jitter = (0.0, 0.012, -0.012)[p]
+            world.put(cell("table1", "ref", f"c{i}", p), floor=0.1, acc=0.5 + jitter)
+            world.put(cell("table1", "r", f"c{i}", p), floor=0.1, acc=0.5 + shift - jitter)
+    found = entry(built(world), "r", "c0")
+    assert found.p < 0.05
+    assert not found.marked
 
 
 def test_the_reference_is_the_papers_or_else_the_first_row_that_ran(world):

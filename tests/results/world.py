@@ -1,8 +1,12 @@
 """A store written by hand: manifest, scores, ledgers and logs, as the harness leaves them."""
 
 import json
+import math
 import random
 from pathlib import Path
+
+import pyarrow
+from pyarrow import parquet
 
 SUPERGLUE = {
     "record": ("f1", "acc"),
@@ -66,9 +70,23 @@ class World:
         self.tables, self.cells, self.not_run = [], [], []
 
     def put(
-        self, cell, n=100, floor=None, unit="fraction", signature="{}|v:1", higher=True, **values
+        self,
+        cell,
+        n=100,
+        floor=None,
+        unit="fraction",
+        signature="{}|v:1",
+        higher=True,
+        answer=0.5,
+        items=True,
+        **values,
     ):
-        """Adds a cell with its metrics' values (None: not computable)."""
+        """Adds a cell with its metrics' values (None: not computable).
+
+        `answer` is the share of the commonest answer. With `items` every example's statistics are
+        written too: they spread as answers do, and alike in all cells, so that systems compared
+        on them differ by their seeds alone.
+        """
         self.cells.append(cell)
         metrics = {
             name: {
@@ -77,15 +95,33 @@ class World:
                 "signature": signature.replace("{}", name),
                 "unit": unit,
                 "higher_is_better": higher,
+                "combine": "perplexity" if unit == "ppl" else "ratio",
                 "reason": "" if value is not None else "no positive example",
             }
             for name, value in values.items()
         }
-        scores = {"task": cell["column"], "split": "dev", "metrics": metrics, "ledger": {}}
+        scores = {"task": cell["column"], "split": "dev", "metrics": metrics}
+        scores["commonest"] = {"answer": "Yes", "share": answer}
         if floor is not None:
             scores["floors"] = {name: {"constant": floor} for name in values}
         if cell["state"] == "done":
             self.file(f"{cell['score']}/scores.json", json.dumps(scores))
+            if items:
+                known = {name: value for name, value in values.items() if value is not None}
+                self.items(cell["score"], n, unit, known)
+
+    def items(self, folder, n, unit, values):
+        """Writes the statistics of n examples whose combination is the value."""
+        rng = random.Random(n)
+        apart = [rng.gauss(0, 0.3) for _ in range(n)]
+        middle = math.fsum(apart) / n
+        columns = {"id": [f"q{i}" for i in range(n)], "cluster": [f"q{i}" for i in range(n)]}
+        for name, value in values.items():
+            level = math.log(value) if unit == "ppl" else value
+            columns[f"{name}/0"] = [level + x - middle for x in apart]
+            columns[f"{name}/1"] = [1.0] * n
+        path = self.root / folder / "items.parquet"
+        parquet.write_table(pyarrow.table(columns), path)
 
     def lost(self, cell, state, reason):
         """Adds a cell that came to nothing."""
@@ -101,7 +137,7 @@ class World:
         """Writes a pretraining's ledger and log."""
         ledger = {"corpus_tokens": 4096 * steps, "positions": 5000 * steps, "targets": 700 * steps}
         ledger |= {"flops": 1.5e12 * steps, "steps": steps, "seconds": seconds, "device": "cpu"}
-        ledger |= {"parameters": 123456, "match": "positions"} | more
+        ledger |= {"parameters": 123456} | more
         self.file(f"{folder}/ledger.json", json.dumps(ledger))
         rng = random.Random(folder)
         lines = [
@@ -113,6 +149,7 @@ class World:
     def write(self) -> Path:
         """Writes the manifest."""
         manifest = {"grid": self.grid, "version": 1, "tables": self.tables, "cells": self.cells}
+        manifest["match"] = "positions"
         manifest["not_run"] = self.not_run
         self.file(f"grids/{self.grid}/cells.json", json.dumps(manifest))
         return self.root
@@ -120,9 +157,6 @@ class World:
 
 def predictions(path: Path, rows):
     """Writes a predictions.parquet with the answers' columns."""
-    import pyarrow
-    import pyarrow.parquet as parquet
-
     path.mkdir(parents=True, exist_ok=True)
     parquet.write_table(pyarrow.Table.from_pylist(rows), path / "predictions.parquet")
 
@@ -184,9 +218,10 @@ def full(root: Path, pretrain=(1, 2, 3), finetune=(1, 2)) -> World:
     for index, name in enumerate(("glm-doc-uni", "gpt-large-uni", "glm-doc-bi")):
         for p in pretrain:
             held = cell("figure4", name, "heldout", p, None)
-            world.put(held, unit="ppl", higher=False, ppl=60 - 3 * index + rng.random())
+            value = 60 - 3 * index + rng.random()
+            world.put(held, unit="ppl", higher=False, floor=90.0, ppl=value)
             hits = round(0.1 * (index + 1), 2)
-            world.put(cell("figure4", name, "lambada", p, None), acc=hits + p / 100)
+            world.put(cell("figure4", name, "lambada", p, None), floor=0.05, acc=hits + p / 100)
     for c in list(world.cells):
         if not (root / c["pretrain"]).exists() and c["state"] == "done":
             world.pretrained(c["pretrain"])

@@ -1,0 +1,78 @@
+"""Tables as data for a program: what `tables.json` holds."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from results.cells import Entry
+from results.checklist import numbers
+from results.tables import Line, Table
+
+
+def text(value: Any) -> str:
+    """JSON that is the same for the same value; what is not finite is null."""
+    return json.dumps(_finite(value), indent=1, ensure_ascii=False) + "\n"
+
+
+def table(table: Table) -> Mapping[str, Any]:
+    """A table with every number and the reason for every one that is missing."""
+    return {
+        "id": table.id,
+        "title": table.title,
+        "split": table.split,
+        "reference": table.reference,
+        "columns": [
+            {"id": c.id, "label": c.label, "metrics": list(c.metrics)} for c in table.columns
+        ],
+        "rows": [_row(line, table) for line in table.lines],
+        "notes": list(table.notes),
+    }
+
+
+def _row(line: Line, table: Table) -> Mapping[str, Any]:
+    return {
+        "id": line.id,
+        "label": line.label,
+        "kind": line.kind,
+        "paper": line.paper or None,
+        "cells": {c.id: [_entry(entry) for entry in line.cells[c.id]] for c in table.columns},
+    }
+
+
+def _entry(entry: Entry) -> Mapping[str, Any]:
+    found = entry.summary
+    return {
+        "metric": entry.metric,
+        "unit": entry.unit,
+        "higher_is_better": entry.higher_is_better,
+        "mean": found.mean if found else None,
+        "sd": found.sd if found else None,
+        "sd_over": found.over if found and found.sd is not None else None,
+        "interval": [found.low, found.high] if found and found.low is not None else None,
+        "estimand": found.estimand or None if found else None,
+        "interval_this_test_set": list(found.fixed) if found and found.fixed else None,
+        "seeds_alike": found.alike if found else False,
+        "runs": [{"seeds": list(seeds), "value": value} for seeds, value in entry.runs.items()],
+        "wanted": entry.wanted,
+        "missing": dict(entry.states),
+        "reason": entry.reason if found is None or entry.states else "",
+        "examples": entry.n,
+        "floors": dict(entry.floors),
+        "share_of_commonest_answer": entry.commonest,
+        "versus_reference": numbers(entry.versus),
+        "p": entry.p,
+        "marked": entry.marked,
+        "not_testable": entry.untestable or None,
+        "signatures": list(entry.signatures),
+        "paper": {"shown": entry.paper.shown, "status": entry.paper.status}
+        if entry.paper
+        else None,
+    }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
