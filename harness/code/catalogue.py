@@ -5,7 +5,7 @@ it, so that both mean the same by a name and no grid changes what another one fi
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -159,3 +159,19 @@ def roots(spec: Any, catalogue: Catalogue) -> frozenset[str]:
 def of(plugins: tuple[Plugin, ...]) -> Catalogue:
     """The catalogue with these plugins, made once in a process."""
     return Catalogue(plugins)
+
+
+def of_step(how: Mapping[str, Any]) -> Catalogue:
+    """The catalogue as a step knows it: `how["plugins"]` are those that came with it."""
+    return of(tuple(how.get("plugins", ())))
+
+
+def decided(spec: Any, names: Catalogue) -> tuple[Any, dict[str, Any]]:
+    """A spec with the fingerprints of the plugins that decide its result, and these for its `how`.
+
+    Returns the spec as it is, and nothing, where none does.
+    """
+    plugins = names.deciding(spec)
+    if not plugins:
+        return spec, {}
+    return replace(spec, plugins={p.label: p.fingerprint for p in plugins}), {"plugins": plugins}

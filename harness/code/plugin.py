@@ -5,21 +5,23 @@ values that have a name; none needs to be there, and nothing is registered by im
 
     TASKS       tasks.spec.Task
     METRICS     tasks.spec.Metric, for the columns of any task
-    OBJECTIVES  frozen dataclasses that make batches, by name (a mapping)
+    OBJECTIVES  objectives, by name (a mapping): see glm.objectives.objective
     SYSTEMS     ablations.systems.Variant
     RECIPES     ablations.recipes.Recipe; or ablations.recipes.Finetuning by a task's name
     STYLES      styles of finetuning, by name (a mapping): see glm.adaptation.styles
     TABLES      ablations.tables.Table
 
-A plugin's source travels with the steps that it decides, so that a worker anywhere has it, and its
-fingerprint is part of their identity. A file therefore stands alone: it imports what is installed,
-not its neighbours. Several files are a package, and the plugin is a module of it.
+A task that is only a mapping (`tasks.template`) is a plugin too. A plugin's source travels with the
+steps that it decides, so that a worker anywhere has it, and its fingerprint is part of their
+identity. A file therefore stands alone: it imports what is installed, not its neighbours. Several
+files are a package, and the plugin is a module of it.
 """
 
 import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import json
 import linecache
 import sys
 import traceback
@@ -27,7 +29,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from harness.code import source
 from harness.errors import UserError
@@ -38,46 +40,70 @@ ENTRY_POINTS = "glm_harness.plugins"
 
 @dataclass(frozen=True)
 class Plugin:
-    """A file by its text, or an installed module by its name alone."""
+    """A file by its text, an installed module by its name, or a task by its mapping as JSON."""
 
     name: str
     text: str = ""
+    kind: Literal["file", "module", "task"] = "module"
+
+    @property
+    def label(self) -> str:
+        """What a spec calls it: a task's name, a file's name without its folder."""
+        if self.kind == "task":
+            return str(json.loads(self.text)["name"])
+        return Path(self.name).name if self.kind == "file" else self.name
 
     @property
     def module(self) -> str:
         """The module's name; a file's has its content in it, so that two versions are two."""
-        if not self.text:
+        if self.kind == "module":
             return self.name
         stem = "".join(c if c.isalnum() else "_" for c in Path(self.name).stem)
-        return f"plugin_{stem}_{hashlib.blake2b(self.text.encode(), digest_size=6).hexdigest()}"
+        return f"plugin_{stem}_{_digest(self.text)}"
 
     @property
     def fingerprint(self) -> str:
         """Of what its source says, and of what a module imports of its own package."""
+        if self.kind == "task":
+            return _digest(self.text)
         self.load()
         top = self.module.split(".")[0]
         own = [m for m in source.closure(frozenset((self.module,))) if m.split(".")[0] == top]
-        said = ",".join(source.fingerprint(module) for module in own)
-        return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+        return _digest(",".join(source.fingerprint(module) for module in own))
 
     def load(self) -> ModuleType:
         """The module, executed once in a process. Raises UserError when it cannot be."""
         if self.module in sys.modules:
             return sys.modules[self.module]
         try:
-            if not self.text:
+            if self.kind == "module":
                 return importlib.import_module(self.module)
             module = ModuleType(self.module)
-            module.__file__ = self.name
-            source.remember(self.module, self.text)
-            lines = self.text.splitlines(keepends=True)
-            linecache.cache[self.name] = (len(self.text), None, lines, self.name)
             sys.modules[self.module] = module  # where dataclasses and pickle look for it
-            exec(compile(self.text, self.name, "exec"), module.__dict__)
+            if self.kind == "task":
+                self._fill(module)
+            else:
+                self._execute(module)
             return module
+        except UserError:
+            sys.modules.pop(self.module, None)
+            raise
         except Exception as error:
             sys.modules.pop(self.module, None)
             raise UserError(f"plugin {self.name}: {_told(error, self.name)}") from error
+
+    def _execute(self, module: ModuleType) -> None:
+        module.__file__ = self.name
+        source.remember(self.module, self.text)
+        lines = self.text.splitlines(keepends=True)
+        linecache.cache[self.name] = (len(self.text), None, lines, self.name)
+        exec(compile(self.text, self.name, "exec"), module.__dict__)
+
+    def _fill(self, module: ModuleType) -> None:
+        from tasks.template import task
+
+        made = task(json.loads(self.text), self.name)
+        vars(module)["TASKS"] = {made.name: made}
 
     def values(self, registry: str) -> Mapping[str, Any]:
         """What the plugin brings under one of `REGISTRIES`, by name."""
@@ -95,6 +121,10 @@ class Plugin:
         return named
 
 
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
 def _told(error: Exception, file: str) -> str:
     """The error in one line, with the plugin's line where it went wrong."""
     if isinstance(error, SyntaxError):
@@ -104,24 +134,65 @@ def _told(error: Exception, file: str) -> str:
     return f"{place}{type(error).__name__}: {error}"
 
 
-def read(entry: str, folder: Path) -> Plugin:
-    """A grid's entry: a file (`mine.py`, relative to the grid's folder) or a module's dotted name.
+def read(entry: str, folder: Path) -> tuple[Plugin, ...]:
+    """A grid's entry: a file of Python (mine.py) or of tasks (mine.yaml), relative to the grid's
+    folder, or a module's dotted name.
 
     Raises UserError where there is no such file or module.
     """
-    if entry.endswith(".py"):
-        path = folder / Path(entry).expanduser()
-        try:
-            return Plugin(str(path.resolve()), path.read_text(encoding="utf-8") or "\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"plugin {entry}: {path} cannot be read ({error})") from None
+    path = folder / Path(entry).expanduser()
+    if path.suffix == ".py":
+        return (_file(entry, path),)
+    if path.suffix in (".yaml", ".yml", ".json"):
+        return _tasks_file(entry, path)
     try:
-        known = importlib.util.find_spec(entry) is not None
+        spec = importlib.util.find_spec(entry)
     except (ImportError, ValueError):
-        known = False
-    if not known:
+        spec = None
+    if spec is None:
         raise UserError(f"plugin {entry}: no such module is installed; a file's name ends in .py")
-    return Plugin(entry)
+    if "." not in entry and spec.origin and not spec.submodule_search_locations:
+        return (_file(entry, Path(spec.origin)),)  # one file: it travels as one
+    return (Plugin(entry),)
+
+
+def _file(entry: str, path: Path) -> Plugin:
+    try:
+        return Plugin(str(path.resolve()), path.read_text(encoding="utf-8"), "file")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"plugin {entry}: {path} cannot be read ({error})") from None
+
+
+def _tasks_file(entry: str, path: Path) -> tuple[Plugin, ...]:
+    """One task's mapping, a list of them, or a mapping of names to them."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"plugin {entry}: {path} cannot be read ({error})") from None
+    if isinstance(found, Mapping) and "kind" in found:
+        found = [found]
+    if isinstance(found, list):
+        return tuple(task_of(f"{entry}[{i}]", each) for i, each in enumerate(found))
+    return tasks_of(entry, found)
+
+
+def tasks_of(place: str, mappings: Any) -> tuple[Plugin, ...]:
+    """Tasks by name, as a grid has them under `tasks:`."""
+    if not isinstance(mappings, Mapping):
+        raise UserError(f"{place}: a mapping of names to tasks is wanted")
+    return tuple(
+        task_of(f"{place}.{name}", {"name": name, **each} if isinstance(each, Mapping) else each)
+        for name, each in mappings.items()
+    )
+
+
+def task_of(place: str, mapping: Any) -> Plugin:
+    """One task's mapping. Raises UserError where no task can be made of it."""
+    plugin = Plugin(place, json.dumps(mapping, sort_keys=True, default=str), "task")
+    plugin.load()
+    return plugin
 
 
 def installed() -> tuple[Plugin, ...]:

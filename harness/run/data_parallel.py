@@ -8,6 +8,7 @@ nothing: a process that was lost is another outcome than one that failed, and th
 
 import dataclasses
 import json
+import pickle
 import shutil
 import signal
 import threading
@@ -105,7 +106,7 @@ def _trainer(spec: Pretrain, work: Work, scratch: Path) -> Any:
     )
     return TorchTrainer(
         _process,
-        train_loop_config={"spec": spec, "work": _carried(work, own)},
+        train_loop_config={"spec": pickle.dumps(spec), "work": _carried(work, own)},
         scaling_config=ScalingConfig(
             num_workers=machine.devices, use_gpu=on_gpu, resources_per_worker=each
         ),
@@ -173,7 +174,9 @@ def _process(config: Mapping[str, Any]) -> None:
     rank, world = context.get_world_rank(), context.get_world_size()
     folder = Path(config["work"]["folder"])
     try:
-        _run(config["spec"], config["work"], rank, world)
+        for plugin in config["work"]["how"].get("plugins", ()):
+            plugin.load()  # before a spec that is made of its classes
+        _run(pickle.loads(config["spec"]), config["work"], rank, world)
         ended: dict[str, Any] = {"state": "done"}
     except Interrupted as error:
         ended = {"state": "interrupted", "reason": str(error)}

@@ -244,6 +244,7 @@ def packages(root: str, steps: Any) -> list[str]:
     """Folders of the packages that workers elsewhere need: ours and those of the steps' specs."""
     names = {"harness", "glm", "tasks", "ablations", "results"}
     names |= {type(step.spec).__module__.split(".")[0] for step in steps}
+    names |= {p.module.split(".")[0] for step in steps for p in step.how.get("plugins", ())}
     found = []
     for name in sorted(names):
         loaded = sys.modules.get(name)

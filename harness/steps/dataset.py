@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
+from harness.code import catalogue
 from harness.errors import UserError
 from harness.steps.corpus import read_texts
 from harness.steps.step import Cost, Work
@@ -29,17 +30,17 @@ class Dataset:
     files: Mapping[str, str] = field(default_factory=dict)  # split -> content digest
     limits: Mapping[str, int] = field(default_factory=dict)
     on_bad_row: str = "stop"
+    plugins: Mapping[str, str] = field(default_factory=dict)  # that decide: name -> fingerprint
 
     def run(self, work: Work) -> None:
         """Write {split}.jsonl and dataset.json (counts, skipped ids, files, digests)."""
-        from tasks import TASKS
         from tasks.source.folder import Folder
         from tasks.source.rows import load
 
         if "corpus" in work.inputs:
             self._held_out(work)
             return
-        task = TASKS[self.task]
+        task = catalogue.of_step(work.how).tasks[self.task]
         world = work.inputs.get("world")
         source = Folder(str(world)) if world is not None else work.how["source"]
         facts: dict[str, Any] = {}

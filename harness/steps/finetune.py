@@ -45,6 +45,7 @@ class Finetune:
     precision: str = "bf16"
     blind: bool = False  # every question is asked about another one's passage (`tasks.blind`)
     seed: int = 0
+    plugins: Mapping[str, str] = field(default_factory=dict)  # that decide: name -> fingerprint
     rows: int = 0  # training rows that the estimate reckons with
     size: tuple[int, int, int] = (0, 0, 0)  # layers, hidden, vocabulary: for the estimate
 
@@ -81,6 +82,7 @@ class ZeroShot:
     window: int = 512
     stride: int = 256
     precision: str = "fp32"
+    plugins: Mapping[str, str] = field(default_factory=dict)  # that decide: name -> fingerprint
 
     def run(self, work: Work) -> None:
         """Write predictions.parquet."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from glm.adaptation import styles as finetune
 from glm.adaptation.sequences import Item
+from glm.adaptation.styles import Style
 from glm.data import tokenizer as tokens
 from glm.data.special import with_sentinels
 from glm.data.tokenizer import Tokenizer
@@ -22,12 +22,12 @@ from glm.objectives.objective import Objective
 from glm.training import checkpoints, loop
 from glm.training.optimisation import Optimisation
 from glm.training.pieces import Piece
+from harness.code import catalogue
 from harness.errors import Diverged
 from harness.steps import predictions
 from harness.steps.dataset import read_rows
 from harness.steps.finetune import ASKED, Finetune, ZeroShot
 from harness.steps.step import Work
-from tasks import TASKS
 from tasks.blind import blinded
 from tasks.errors import UserError
 from tasks.spec import How, Question
@@ -35,9 +35,8 @@ from tasks.spec import How, Question
 AT_ONCE = 8192  # positions of one forward pass in training, unless a micro-batch is set
 
 
-def styled(name: str, **settings: Any) -> finetune.Style:
-    """The style by name, with those of `settings` that it knows."""
-    style: Any = finetune.STYLES[name]
+def styled(style: Any, **settings: Any) -> Style:
+    """The style with those of `settings` that it knows."""
     known = {each.name for each in fields(style)}
     return replace(style, **{name: value for name, value in settings.items() if name in known})
 
@@ -55,7 +54,7 @@ def run(spec: Finetune, work: Work) -> None:
     """Finetune and predict; see `Finetune.run`."""
     model, tokenizer = load(work, spec.objective)
     layout = spec.objective.layout
-    style = _style(spec, layout)
+    style = _style(spec, work, layout)
     # Where positions go on after the source, the answer's come on top of the source's.
     longest = spec.max_length + (0 if layout.kind == "blank" else spec.target_length)
     questions = ask(spec, work, "train", train=True)
@@ -98,11 +97,11 @@ def run(spec: Finetune, work: Work) -> None:
     shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)
 
 
-def _style(spec: Finetune, layout: Layout) -> finetune.Style:
+def _style(spec: Finetune, work: Work, layout: Layout) -> Style:
     """The spec's style with the spec's settings."""
     decoding = spec.decoding
     return styled(
-        spec.style,
+        catalogue.of_step(work.how).styles[spec.style],
         layout=layout,
         pool="last" if layout.kind == "causal" else "cls",
         dropout=spec.dropout,
@@ -120,7 +119,7 @@ def zero_shot(spec: ZeroShot, work: Work) -> None:
     """Predict with the pretrained model as it is; see `ZeroShot.run`."""
     model, tokenizer = load(work, spec.objective)
     style = styled(
-        "lm",
+        catalogue.of_step(work.how).styles["lm"],
         layout=spec.objective.layout,
         window=spec.window - 1,
         stride=spec.stride,
@@ -144,7 +143,7 @@ def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> li
     style = getattr(spec, "style", "lm")
     style = ASKED.get(style, style)
     how = How(style, train, getattr(spec, "pattern", 0), spec.mode, options=spec.options)
-    task = TASKS[spec.task]
+    task = catalogue.of_step(work.how).tasks[spec.task]
     rows = read_rows(work.inputs["dataset"] / f"{split}.jsonl")
     if getattr(spec, "blind", False):
         rows = blinded(task, rows, getattr(spec, "seed", 0))

@@ -1,6 +1,7 @@
 """Pretraining: one model from random weights, one objective, one corpus, one seed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from glm.models.flops import parameter_count, training_flops
@@ -30,6 +31,7 @@ class Pretrain:
     attention_dropout: float = 0.1
     precision: str = "bf16"
     seed: int = 0
+    plugins: Mapping[str, str] = field(default_factory=dict)  # that decide: name -> fingerprint
 
     def run(self, work: Work) -> None:
         """Write the model, its ledger and its loss curve."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from harness.code import catalogue
 from harness.steps.step import Cost, Work
 
 if TYPE_CHECKING:
@@ -37,20 +38,21 @@ class Score:
     pattern: int = 0
     mode: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    plugins: Mapping[str, str] = field(default_factory=dict)  # that decide: name -> fingerprint
 
     def run(self, work: Work) -> None:
         """Write scores.json, and items.parquet with what every answer adds to each metric."""
         from harness.steps import predictions
         from harness.steps.dataset import read_rows
-        from tasks import TASKS
         from tasks.metrics.floors import commonest, floors
 
-        task = TASKS[self.task]
+        names = catalogue.of_step(work.how)
+        task = names.tasks[self.task]
         answers = predictions.read(work.inputs["predictions"] / self.predictions)
         asked = self._asked(task, read_rows(work.inputs["dataset"] / f"{self.split}.jsonl"))
         if self.part:
             answers = [a for a in answers if half(asked[a.id][1]) == self.part]
-        known = {metric.name: metric for metric in task.metrics}
+        known = names.measures(self.task)
         chosen = [known[name] for name in self.metrics]
         measured = {metric.name: _measured(metric, answers) for metric in chosen}
 

@@ -48,7 +48,7 @@ def refuse(code: Code) -> None:
 
 def of(step: Step) -> Code:
     """The code that would make the step now."""
-    names = catalogue.of(tuple(step.how.get("plugins", ())))
+    names = catalogue.of_step(step.how)
     roots = catalogue.roots(step.spec, names)
     seals = {name: (source.seal(name), source.fingerprint(name)) for name in source.closure(roots)}
     return Code(tuple(sorted(roots)), seals)
@@ -119,7 +119,7 @@ def _own(step: Step, recorded: Any) -> list[str]:
         roots = recorded["roots"]
     except (TypeError, KeyError, ValueError, AttributeError):
         return [UNRECORDED]
-    names = catalogue.of(tuple(step.how.get("plugins", ())))
+    names = catalogue.of_step(step.how)
     same_roots = roots == sorted(catalogue.roots(step.spec, names))
     if same_roots and all(source.seal(name) == seal for name, (seal, _) in then.items()):
         return []  # what they import has not changed either

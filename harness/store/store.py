@@ -15,12 +15,14 @@ A folder that fails its checksums goes to `quarantine/` with the reason and is m
 
 import json
 import os
+import pickle
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.code.plugin import Plugin
 from harness.errors import StoreDamaged, UserError
 from harness.steps.identity import differences
 from harness.steps.step import Step, described
@@ -46,6 +48,19 @@ class Order:
     uses: str
     folder: str  # where the result will lie below the store's root
     code: Code  # that decides the result, as the run found it
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Travels with its plugins: they are loaded before what is made of their classes."""
+        plugins = self.how.get("plugins", ())
+        if not plugins:
+            return object.__reduce_ex__(self, protocol)
+        return _opened, (plugins, pickle.dumps(vars(self)))
+
+
+def _opened(plugins: Sequence[Plugin], data: bytes) -> Order:
+    for plugin in plugins:
+        plugin.load()
+    return Order(**pickle.loads(data))
 
 
 @dataclass(frozen=True)

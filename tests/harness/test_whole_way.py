@@ -16,6 +16,7 @@ import pytest
 import torch
 from pyarrow import parquet
 
+from glm.adaptation.styles import STYLES
 from harness import __main__ as asked
 from harness.grid import load as grids
 from harness.grid.expansion import expand
@@ -247,6 +248,7 @@ class Look:
 
     inputs: dict[str, Path]
     machine: Machine
+    how: dict[str, Any]
 
 
 def test_answers_do_not_depend_on_the_evaluations_batches(tiny: Ran):
@@ -254,11 +256,14 @@ def test_answers_do_not_depend_on_the_evaluations_batches(tiny: Ran):
     seen = set()
     for step in (s for s in tiny.steps if s.kind in ("finetune", "zeroshot")):
         spec, name = step.spec, getattr(step.spec, "style", "lm")
-        work: Any = Look({n: store.path(i) for n, i in step.inputs.items()}, Machine(device="cpu"))
+        work: Any = Look(
+            {n: store.path(i) for n, i in step.inputs.items()}, Machine(device="cpu"), {}
+        )
         model, tokenizer = finetuning.load(work, spec.objective)
         model.eval()
         layout = spec.objective.layout
-        style = finetuning.styled(name, layout=layout, source=96, target=8, window=63, stride=32)
+        lengths = {"source": 96, "target": 8, "window": 63, "stride": 32}
+        style = finetuning.styled(STYLES[name], layout=layout, **lengths)
         questions = finetuning.ask(spec, work, spec.split, train=False)
         head = style.head(model.shape, questions, 0)
         items = style.encode(questions, tokenizer, model.shape.positions)
