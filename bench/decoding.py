@@ -62,9 +62,9 @@ def writers(ours, theirs):
     """Two functions that write the best sequences of the same sources."""
     import torch
 
-    from glm.adaptation.sequences import sequence
+    from glm.data.sequences import sequence
     from glm.generation.beam import Search, beam
-    from glm.generation.kv_cache import Prompt
+    from glm.generation.prompt import Prompt
 
     ids_ST = torch.randint(1000, 30000, (SOURCES, LENGTH), generator=torch.manual_seed(0))
     prompts = []

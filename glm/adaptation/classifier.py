@@ -21,10 +21,12 @@ from torch import nn
 
 from glm.adaptation.cloze import best
 from glm.adaptation.encoding import Source, pieces, source
-from glm.adaptation.sequences import Item, read_all, read_each, sequence
 from glm.data.tokenizer import Tokenizer
-from glm.models.transformer import DEVIATION, Shape, Transformer
 from glm.objectives.layout import BLANK, Layout
+from glm.adaptation.items import Item, read_all, read_each
+from glm.data.sequences import sequence
+from glm.models.backbone import Backbone
+from glm.models.transformer import DEVIATION
 from tasks.errors import UserError
 from tasks.spec import Answer, Classify, Question
 
@@ -59,7 +61,7 @@ class ClassifierStyle:
         if self.pool not in ("cls", "last"):
             raise UserError(f"classifier pool is {self.pool!r}; it must be cls or last")
 
-    def head(self, shape: Shape, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
+    def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
         """Fresh layers, N(0, 0.02) from `seed`, biases 0; as many outputs as there are classes.
 
         The outputs of several classes begin at 0: a random row each would favour one name of a
@@ -71,7 +73,7 @@ class ClassifierStyle:
         words = {q.marks for q in questions if isinstance(q, Classify)}
         if len(words) != 1:
             raise UserError(f"one classifier cannot look at {sorted(words)} marked words at once")
-        head = Head(shape.hidden, classes.pop(), self.dropout, words.pop())
+        head = Head(hidden, classes.pop(), self.dropout, words.pop())
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for parameter in head.parameters():
@@ -110,7 +112,7 @@ class ClassifierStyle:
 
     def loss(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,
@@ -123,7 +125,7 @@ class ClassifierStyle:
 
     def answer(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,

@@ -22,11 +22,12 @@ import torch
 from torch import nn
 
 from glm.adaptation.encoding import Source, answers, pieces, source
-from glm.adaptation.sequences import Item, logits, read_all, read_each, require_finite, sequence
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
-from glm.models.transformer import Shape, Transformer
 from glm.objectives.layout import BLANK, Layout
+from glm.adaptation.items import Item, logits, read_all, read_each, require_finite
+from glm.data.sequences import sequence
+from glm.models.backbone import Backbone
 from tasks.errors import UserError
 from tasks.spec import Answer, Cloze, Question
 
@@ -50,7 +51,7 @@ class ClozeStyle:
 
     layout: Layout = BLANK
 
-    def head(self, shape: Shape, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
+    def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
         """A cloze question needs no parameters of its own."""
         return None
 
@@ -96,7 +97,7 @@ class ClozeStyle:
 
     def loss(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,
@@ -108,7 +109,7 @@ class ClozeStyle:
 
     def answer(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,
@@ -127,7 +128,7 @@ class ClozeStyle:
         return read_each(model, items, batch_positions, reduce)
 
 
-def candidate_scores(model: Transformer, items: Sequence[Item], special: Special):
+def candidate_scores(model: Backbone, items: Sequence[Item], special: Special):
     """scores_NC, padded with -inf, and whether each candidate is the model's own writing (looked
     at only where a question is to be generated).
 

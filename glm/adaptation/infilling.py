@@ -17,13 +17,13 @@ import torch
 from torch import nn
 
 from glm.adaptation.encoding import Source, answers, pieces, source
+from glm.adaptation.items import Item, read_each, target_loss
 from glm.adaptation.seq2seq import prompt, training_row, unwritten, written
-from glm.adaptation.sequences import Item, read_each, target_loss
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.generation.beam import Search, fill
-from glm.models.transformer import Shape, Transformer
 from glm.objectives.layout import BLANK, Layout
+from glm.models.backbone import Backbone
 from tasks.errors import UserError
 from tasks.spec import Answer, Generate, Part, Question
 
@@ -91,7 +91,7 @@ class InfillStyle:
     label_smoothing: float = 0.1
     ngram: int = 3
 
-    def head(self, shape: Shape, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
+    def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
         """Nothing is added to the model."""
         return None
 
@@ -118,7 +118,7 @@ class InfillStyle:
 
     def loss(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,
@@ -141,7 +141,7 @@ class InfillStyle:
 
     def answer(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,

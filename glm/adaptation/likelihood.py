@@ -25,12 +25,13 @@ from torch import nn
 
 from glm.adaptation.cloze import branches, score
 from glm.adaptation.encoding import Source
-from glm.adaptation.sequences import Item, read_all, read_each, require_finite, sequence
-from glm.adaptation.sequences import Sequence as Row
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
-from glm.models.transformer import Shape, Transformer
 from glm.objectives.layout import BLANK, Layout
+from glm.adaptation.items import Item, read_all, read_each, require_finite
+from glm.data.sequences import Sequence as Row
+from glm.data.sequences import sequence
+from glm.models.backbone import Backbone
 from tasks.errors import UserError
 from tasks.spec import Answer, Continue, Question
 
@@ -47,7 +48,7 @@ class LanguageStyle:
     stride: int = 0
     task_mask: bool = False
 
-    def head(self, shape: Shape, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
+    def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
         """Nothing is added to the model."""
         return None
 
@@ -115,7 +116,7 @@ class LanguageStyle:
 
     def loss(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,
@@ -126,7 +127,7 @@ class LanguageStyle:
 
     def answer(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,

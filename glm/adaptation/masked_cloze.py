@@ -19,10 +19,11 @@ from torch import nn
 
 from glm.adaptation.cloze import Terms, candidate_scores, choose, question_loss, score
 from glm.adaptation.encoding import answers, pieces, source
-from glm.adaptation.sequences import Item, read_all, read_each, sequence
-from glm.adaptation.sequences import Sequence as Row
+from glm.adaptation.items import Item, read_all, read_each
+from glm.data.sequences import Sequence as Row
+from glm.data.sequences import sequence
 from glm.data.tokenizer import Tokenizer
-from glm.models.transformer import Shape, Transformer
+from glm.models.backbone import Backbone
 from tasks.spec import Answer, Cloze, Question
 
 
@@ -40,7 +41,7 @@ class _Filling:
 class BertClozeStyle:
     """Masks instead of a left-to-right half; see the module."""
 
-    def head(self, shape: Shape, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
+    def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
         """A cloze question needs no parameters of its own."""
         return None
 
@@ -76,7 +77,7 @@ class BertClozeStyle:
 
     def loss(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,
@@ -88,7 +89,7 @@ class BertClozeStyle:
 
     def answer(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,

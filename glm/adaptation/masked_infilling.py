@@ -16,13 +16,14 @@ from torch import nn
 
 from glm.adaptation.cloze import ROWS
 from glm.adaptation.infilling import Document, document
+from glm.adaptation.items import Item, logits, read_all, read_each, target_loss
 from glm.adaptation.seq2seq import unwritten, written
-from glm.adaptation.sequences import Item, logits, read_all, read_each, sequence, target_loss
-from glm.adaptation.sequences import Sequence as Row
+from glm.data.sequences import Sequence as Row
+from glm.data.sequences import sequence
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.generation.beam import Found
-from glm.models.transformer import Shape, Transformer
+from glm.models.backbone import Backbone
 from tasks.errors import UserError
 from tasks.spec import Answer, Generate, Question
 
@@ -33,7 +34,7 @@ class BertInfillStyle:
 
     label_smoothing: float = 0.1
 
-    def head(self, shape: Shape, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
+    def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
         """Nothing is added to the model."""
         return None
 
@@ -56,7 +57,7 @@ class BertInfillStyle:
 
     def loss(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,
@@ -69,7 +70,7 @@ class BertInfillStyle:
 
     def answer(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,

@@ -5,7 +5,7 @@
     wanted   australian current account deficit narrows [END]
 
 Padding is never attended to (in the original it is). Label smoothing spreads its mass over the
-real vocabulary. Other pretrainings write the same in their own layout (see glm/assemble.py): UniLM
+real vocabulary. Other pretrainings write the same in their own layout: UniLM
 and the prefix LM as source and target, GPT as one text. UniLM was pretrained to fill masks where
 they stand; here it, too, learns to predict the next token, as a left-to-right half.
 """
@@ -19,13 +19,13 @@ from torch import nn
 
 from glm.adaptation.cloze import branches
 from glm.adaptation.encoding import Source, answers, pieces, source
-from glm.adaptation.sequences import Item, read_each, target_loss
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.generation.beam import Found, Search, beam
-from glm.generation.kv_cache import Prompt
-from glm.models.transformer import Shape, Transformer
 from glm.objectives.layout import BLANK, Layout
+from glm.adaptation.items import Item, read_each, target_loss
+from glm.generation.prompt import Prompt
+from glm.models.backbone import Backbone
 from tasks.spec import Answer, Generate, Question
 
 
@@ -44,7 +44,7 @@ class Seq2SeqStyle:
     min_length: int = 0
     ngram: int = 3
 
-    def head(self, shape: Shape, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
+    def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
         """Nothing is added to the model."""
         return None
 
@@ -74,7 +74,7 @@ class Seq2SeqStyle:
 
     def loss(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,
@@ -86,7 +86,7 @@ class Seq2SeqStyle:
 
     def answer(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,

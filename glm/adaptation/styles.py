@@ -2,7 +2,7 @@
 
 A style is a frozen dataclass with four methods. The training loop knows no more than this:
 
-    head(shape, questions, seed) -> nn.Module | None
+    head(hidden, questions, seed) -> nn.Module | None
         parameters of the style's own, next to the model's
     encode(questions, tokenizer, max_length) -> list[Item]
         one item per question, in order; `item.length` counts the positions the model will
@@ -28,20 +28,20 @@ from torch import nn
 from glm.adaptation.classifier import ClassifierStyle
 from glm.adaptation.cloze import ClozeStyle
 from glm.adaptation.infilling import InfillStyle
+from glm.adaptation.items import Item
 from glm.adaptation.likelihood import LanguageStyle
 from glm.adaptation.masked_cloze import BertClozeStyle
 from glm.adaptation.masked_infilling import BertInfillStyle
 from glm.adaptation.seq2seq import Seq2SeqStyle
-from glm.adaptation.sequences import Item
 from glm.data.tokenizer import Tokenizer
-from glm.models.transformer import Shape, Transformer
+from glm.models.backbone import Backbone
 from tasks.spec import Answer
 
 
 class Style(Protocol):
     """What the module's docstring says, for type checkers."""
 
-    def head(self, shape: Shape, questions: Sequence[Any], seed: int = 0) -> nn.Module | None: ...
+    def head(self, hidden: int, questions: Sequence[Any], seed: int = 0) -> nn.Module | None: ...
 
     def encode(
         self, questions: Sequence[Any], tokenizer: Tokenizer, max_length: int
@@ -49,7 +49,7 @@ class Style(Protocol):
 
     def loss(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,
@@ -58,7 +58,7 @@ class Style(Protocol):
 
     def answer(
         self,
-        model: Transformer,
+        model: Backbone,
         head: nn.Module | None,
         items: Sequence[Item],
         tokenizer: Tokenizer,

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 
 import torch
 
-from glm.generation.kv_cache import Prompt, prefill, step
-from glm.models.transformer import Transformer
-
-PIECE = 2048  # rows of the token table
+from glm.generation.prompt import Prompt
+from glm.models.backbone import Backbone
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,12 @@ class Found:
     score: float
 
 
-def log_probabilities(model: Transformer, hidden_RH: torch.Tensor, search: Search) -> torch.Tensor:
+def log_probabilities(model: Backbone, hidden_RH: torch.Tensor, search: Search) -> torch.Tensor:
     """log p over the real vocabulary, in fp32 at least; banned ids stay in the normaliser.
 
     Raises `FloatingPointError` where a logit is no number, which makes its whole row so.
     """
-    logits_RV = _logits(model, hidden_RH)[:, : search.vocabulary]
+    logits_RV = model.logits(hidden_RH)[:, : search.vocabulary]
     wide = logits_RV if logits_RV.dtype == torch.float64 else logits_RV.float()
     log_RV = wide.log_softmax(-1)
     if not log_RV[:, 0].isfinite().all():
@@ -65,16 +63,6 @@ def log_probabilities(model: Transformer, hidden_RH: torch.Tensor, search: Searc
     if search.banned:
         log_RV[:, list(search.banned)] = -torch.inf
     return log_RV
-
-
-def _logits(model: Transformer, hidden_RH: torch.Tensor) -> torch.Tensor:
-    """The model's logits. In fp32 on a CPU few rows times a long table is a fifth faster in pieces
-    of the table that stay in the cache."""
-    table_VH = model.word.weight
-    if table_VH.device.type != "cpu" or table_VH.dtype != torch.float32:
-        return model.logits(hidden_RH)
-    pieces = [torch.nn.functional.linear(hidden_RH, part) for part in table_VH.split(PIECE)]
-    return torch.cat(pieces, 1)
 
 
 def block_repeats(log_RV: torch.Tensor, written_RU: torch.Tensor, ngram: int) -> None:
@@ -89,12 +77,12 @@ def block_repeats(log_RV: torch.Tensor, written_RU: torch.Tensor, ngram: int) ->
     log_RV[row_X, windows_RWn[row_X, window_X, -1]] = -torch.inf
 
 
-def beam(model: Transformer, prompts: List[Prompt], search: Search) -> list[Found]:
+def beam(model: Backbone, prompts: List[Prompt], search: Search) -> list[Found]:
     """The best answer to each prompt's first blank; call in evaluation mode, without gradients."""
-    device = model.word.weight.device
+    device = model.device
     limit = min(search.max_length, *(_room(model, p) for p in prompts))
     K = search.beams
-    cache = prefill(model, [p.source for p in prompts], search.pad, K * limit)
+    cache = model.prefill([p.source for p in prompts], search.pad, K * limit)
     alive = list(range(len(prompts)))
     finished: list[list[Found]] = [[] for _ in prompts]
     # One beam as yet: all of them would begin alike.
@@ -104,7 +92,7 @@ def beam(model: Transformer, prompts: List[Prompt], search: Search) -> list[Foun
     for used in range(limit):
         places = [prompts[i].place(0, used, used) for i in alive for _ in range(tokens_SK.shape[1])]
         position_R, inner_R = torch.tensor(places, device=device).T
-        hidden_RH = step(model, cache, tokens_SK.flatten(), position_R, inner_R)
+        hidden_RH = model.step(cache, tokens_SK.flatten(), position_R, inner_R)
         log_RV = log_probabilities(model, hidden_RH, search)
         if used < search.min_length:
             log_RV[:, search.end] = -torch.inf
@@ -134,13 +122,13 @@ def beam(model: Transformer, prompts: List[Prompt], search: Search) -> list[Foun
     return [max(found, key=lambda f: f.score) if found else Found((), 0.0) for found in finished]
 
 
-def _wide(model: Transformer) -> torch.dtype:
-    return torch.float64 if model.word.weight.dtype == torch.float64 else torch.float32
+def _wide(model: Backbone) -> torch.dtype:
+    return torch.float64 if model.dtype == torch.float64 else torch.float32
 
 
-def _room(model: Transformer, prompt: Prompt) -> int:
+def _room(model: Backbone, prompt: Prompt) -> int:
     """Tokens of Part B for which the position tables have rows."""
-    last = model.shape.rows - 1
+    last = model.rows - 1
     return last - max(prompt.at) + 1 if prompt.grows else last
 
 
@@ -187,16 +175,16 @@ def _going(finished, alive, best_S: List[float], length: int, limit: int, search
     ]
 
 
-def fill(model: Transformer, prompts: List[Prompt], search: Search) -> list[list[Found]]:
+def fill(model: Backbone, prompts: List[Prompt], search: Search) -> list[list[Found]]:
     """Greedy answers to all blanks of each prompt, left to right, one pass over the source.
 
     `search.max_length` counts all tokens fed, start tokens included; blanks not reached by then
     stay empty. The n-gram rule holds over everything written, start tokens included. Call in
     evaluation mode, without gradients.
     """
-    device = model.word.weight.device
+    device = model.device
     limit = min(search.max_length, *(_room(model, p) for p in prompts if p.grows), 1 << 30)
-    cache = prefill(model, [p.source for p in prompts], search.pad, limit)
+    cache = model.prefill([p.source for p in prompts], search.pad, limit)
     answers = [[Found((), 0.0) for _ in p.at] for p in prompts]
     blank, inside = [0] * len(prompts), [0] * len(prompts)
     alive = [i for i, p in enumerate(prompts) if p.at]
@@ -204,7 +192,7 @@ def fill(model: Transformer, prompts: List[Prompt], search: Search) -> list[list
         cache.keep(torch.tensor(alive, dtype=torch.long, device=device))
     token = [p.starts[0] if p.at else 0 for p in prompts]
     stream_RU = torch.zeros((len(alive), 0), dtype=torch.long, device=device)
-    deepest = model.shape.rows - 2  # tokens of one blank for which there are inner positions
+    deepest = model.rows - 2  # tokens of one blank for which there are inner positions
     for used in range(limit):
         if not alive:
             break
@@ -212,7 +200,7 @@ def fill(model: Transformer, prompts: List[Prompt], search: Search) -> list[list
         position_R, inner_R = torch.tensor(places, device=device).T
         tokens_R = torch.tensor([token[i] for i in alive], device=device)
         stream_RU = torch.cat([stream_RU, tokens_R[:, None]], 1)
-        log_RV = log_probabilities(model, step(model, cache, tokens_R, position_R, inner_R), search)
+        log_RV = log_probabilities(model, model.step(cache, tokens_R, position_R, inner_R), search)
         early = torch.tensor([inside[i] < search.min_length for i in alive], device=device)
         log_RV[early, search.end] = -torch.inf
         block_repeats(log_RV, stream_RU, search.ngram)

@@ -10,20 +10,23 @@ token table (the vocabulary, padded).
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence as List
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from glm.data.sequences import Sequence, lay
 from glm.models.attention import BACKENDS, choose
 from glm.models.cross_entropy import cross_entropy
 from glm.models.flops import parameter_count
+from glm.models.kv_cache import KeyValueCache
 
 EPSILON = 1e-5  # of every layer norm
 DEVIATION = 0.02  # of the initial weights
+PIECE, FEW = 2048, 256  # rows of the token table at a time, where there are few hidden states
 ACTIVATIONS = {"gelu_tanh": "tanh", "gelu": "none"}  # our name -> torch's `approximate`
 
 
@@ -137,7 +140,7 @@ class Transformer(nn.Module):
         self.position = nn.Embedding(shape.rows, shape.hidden)
         self.inner = nn.Embedding(shape.rows, shape.hidden) if shape.inner else None
         blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
-        self.blocks = cast(Sequence[Block], blocks)
+        self.blocks = cast(List[Block], blocks)
         self.norm = nn.LayerNorm(shape.hidden, EPSILON)
 
     def embed(self, tokens_BT: Tensor, position_BT: Tensor, inner_BT: Tensor) -> Tensor:
@@ -173,8 +176,107 @@ class Transformer(nn.Module):
         )
 
     def logits(self, hidden_MH: Tensor) -> Tensor:
-        """Scores of all V rows of the token table, padding rows included, for any leading shape."""
-        return F.linear(hidden_MH, self.word.weight)
+        """Scores of all V rows of the token table, padding rows included, for any leading shape.
+
+        In fp32 on a CPU few hidden states times a long table is a fifth faster in pieces of the
+        table that stay in the cache.
+        """
+        table_VH = self.word.weight
+        rows = hidden_MH.numel() // hidden_MH.shape[-1]
+        if torch.is_grad_enabled() or table_VH.device.type != "cpu" or rows > FEW:
+            return F.linear(hidden_MH, table_VH)
+        if table_VH.dtype != torch.float32:
+            return F.linear(hidden_MH, table_VH)
+        return torch.cat([F.linear(hidden_MH, part_VH) for part_VH in table_VH.split(PIECE)], -1)
+
+    def cross_entropy(
+        self,
+        hidden_MH: Tensor,
+        target_M: Tensor,
+        weight_M: Tensor,
+        *,
+        vocabulary: int,
+        label_smoothing: float = 0.0,
+    ) -> Tensor:
+        """The sum of weight * -log p(target), without keeping logits; see `cross_entropy`."""
+        table_VH = self.word.weight
+        settings = {"vocabulary": vocabulary, "label_smoothing": label_smoothing}
+        return cross_entropy(hidden_MH, table_VH, target_M, weight_M, **settings)
+
+    # What a `glm.models.backbone.Backbone` has besides.
+
+    @property
+    def hidden(self) -> int:
+        """The size of a hidden state."""
+        return self.shape.hidden
+
+    @property
+    def positions(self) -> int:
+        """The largest length of a text."""
+        return self.shape.positions
+
+    @property
+    def rows(self) -> int:
+        """Rows of each position table."""
+        return self.shape.rows
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.word.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return self.word.weight.dtype
+
+    def described(self) -> dict[str, Any]:
+        """The shape's fields."""
+        return asdict(self.shape)
+
+    def read(self, sequences: List[Sequence], pad: int) -> Tensor:
+        """hidden_RH at the reads of all sequences, in their order."""
+        batch = tensors(lay(sequences, pad), self.device)
+        hidden_BTH = self(batch)
+        return hidden_BTH.reshape(-1, hidden_BTH.shape[-1])[batch.index_M]
+
+    def prefill(self, sources: List[Sequence], pad: int, writes: int) -> KeyValueCache:
+        """Read the sources and keep their keys and values, with space for `writes` more entries."""
+        batch = tensors(lay(sources, pad, share=False), self.device)
+        x_STH = self.embed(batch.tokens_BT, batch.position_BT, batch.inner_BT)
+        backend = BACKENDS["sdpa"]
+        visible = backend.prepare(batch.document_BT, batch.branch_BT, self.precision(x_STH))
+        S, T = batch.tokens_BT.shape
+        hidden_SKX = torch.ones(S, 1, T + writes, dtype=torch.bool, device=self.device)
+        hidden_SKX[:, :, :T] = (batch.document_BT < 0)[:, None]
+        cache = KeyValueCache([], [], hidden_SKX, T)
+        for number, block in enumerate(self.blocks):
+            q, k, v = block.qkv(x_STH)
+            cache.add_source(k, v)
+            if number + 1 < len(self.blocks):  # nobody reads what the last makes of the source
+                x_STH = block.finish(x_STH, backend.attend(q, k, v, visible, 0.0))
+        return cache
+
+    def step(
+        self, cache: KeyValueCache, tokens_R: Tensor, position_R: Tensor, inner_R: Tensor
+    ) -> Tensor:
+        """hidden_RH of one more token per row, whose keys and values join the cache."""
+        x_R1H = self.embed(tokens_R[:, None], position_R[:, None], inner_R[:, None])
+        cache.open_step()
+        for number, block in enumerate(self.blocks):
+            x_R1H = block.finish(x_R1H, cache.attend(number, *block.qkv(x_R1H)))
+        return self.norm(x_R1H)[:, 0]
+
+    def lengthened(self, positions: int, seed: int) -> "Transformer":
+        """The model for longer inputs; see `lengthen`."""
+        return lengthen(self, positions, seed)
+
+    def set_dropout(self, dropout: float) -> None:
+        """Use finetuning's own dropout; attention's only where pretraining had any."""
+        attention = dropout if self.shape.attention_dropout else 0.0
+        self.shape = replace(self.shape, dropout=dropout, attention_dropout=attention)
+        for block in self.blocks:
+            block.dropout = dropout
 
 
 def loss(
@@ -192,9 +294,8 @@ def loss(
     any weight it is zero.
     """
     hidden_MH = model(batch).flatten(0, 1)[batch.index_M]
-    total = cross_entropy(
+    total = model.cross_entropy(
         hidden_MH,
-        model.word.weight,
         batch.target_M,
         batch.weight_M,
         vocabulary=vocabulary,

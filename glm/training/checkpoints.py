@@ -14,7 +14,7 @@ The second save into a folder writes `model-2.safetensors`, the third `model.saf
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from glm.models.backbone import Backbone
 from glm.models.transformer import Shape, Transformer
 from tasks.errors import UserError
 
@@ -33,34 +34,29 @@ HEAD = "head."
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What `load` found. `head` and `optimiser` hold tensors by name, empty where none were saved.
-
-    `extra` is what the saver put there: the step, the vocabulary's digest, and the like.
-    """
+    """A model, and what its saver put beside it: the step and the like."""
 
     model: Transformer
     extra: dict[str, Any]
-    head: dict[str, Tensor]
-    optimiser: dict[str, Tensor]
 
 
 def save(
     folder: str | Path,
-    model: Transformer,
+    model: Backbone,
     optimiser: torch.optim.Optimizer | None = None,
     extra: Mapping[str, Any] | None = None,
     head: nn.Module | None = None,
 ) -> None:
     """Replace the checkpoint in `folder`, or write its first, in one step.
 
-    With `optimiser` a run goes on from here to the bit (see `resume`). `extra` must be JSON.
+    With `optimiser` a run goes on from here to the bit (see `restore`). `extra` must be JSON.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     before = _record(folder) if (folder / RECORD).is_file() else {}
     suffix = "-2" if before.get("model") == "model.safetensors" else ""
-    record = {"version": VERSION, "shape": asdict(model.shape), "extra": dict(extra or {})}
-    tensors = dict(model.state_dict())
+    record = {"version": VERSION, "shape": model.described(), "extra": dict(extra or {})}
+    tensors: dict[str, Tensor] = dict(model.named_parameters())
     if head is not None:
         tensors |= {HEAD + name: tensor for name, tensor in head.state_dict().items()}
     record["model"] = _write(folder, f"model{suffix}.safetensors", tensors)
@@ -75,36 +71,54 @@ def save(
 
 
 def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
-    """The checkpoint in `folder`, its model on `device` and in the precision that was saved."""
+    """The Transformer in `folder`, on `device` and in the precision that was saved."""
     folder = Path(folder)
     record = _record(folder)
-    shape = Shape(**record["shape"])
-    tensors = _read(folder / record["model"], device)
-    head = {name[len(HEAD) :]: t for name, t in tensors.items() if name.startswith(HEAD)}
-    state = {name: t for name, t in tensors.items() if not name.startswith(HEAD)}
+    state, _ = _tensors(folder / record["model"], device)
     with torch.device("meta"):
-        model = Transformer(shape)
+        model = Transformer(Shape(**record["shape"]))
     try:
         model.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise UserError(f"{folder / record['model']} does not fit its {RECORD}: {error}") from None
     for parameter in model.parameters():
         parameter.requires_grad_(True)
-    moments = _read(folder / record["optimiser"], device) if record["optimiser"] else {}
-    return Checkpoint(model, record["extra"], head, moments)
+    return Checkpoint(model, record["extra"])
 
 
-def resume(
-    optimiser: torch.optim.Optimizer, checkpoint: Checkpoint, head: nn.Module | None = None
-) -> None:
-    """Put the checkpoint's moments into `optimiser`, built over its model (and `head`).
+def restore(
+    folder: str | Path,
+    model: Backbone,
+    optimiser: torch.optim.Optimizer,
+    head: nn.Module | None = None,
+) -> dict[str, Any]:
+    """Put weights and moments of the checkpoint in `folder` in place; returns its `extra`.
 
-    Hyper-parameters and the rate are the optimiser's own: they come from the spec and the step.
+    `optimiser` is built over `model` (and `head`). Hyper-parameters and the rate are its own: they
+    come from the spec and the step.
     """
-    names = _names(checkpoint.model, head)
+    folder = Path(folder)
+    record = _record(folder)
+    state, kept = _tensors(folder / record["model"], model.device)
+    state |= {HEAD + name: tensor for name, tensor in kept.items()}
+    names = _names(model, head)
+    odd = sorted(state.keys() ^ set(names.values()))
+    if odd:
+        raise UserError(f"{folder / record['model']} is of another model: {odd[0]} differs")
+    with torch.no_grad():
+        for parameter, name in names.items():
+            parameter.copy_(state[name])
+    moments = _read(folder / record["optimiser"], model.device) if record["optimiser"] else {}
+    _resume(optimiser, moments, names)
+    return record["extra"]
+
+
+def _resume(
+    optimiser: torch.optim.Optimizer, moments: Mapping[str, Tensor], names: Mapping[Tensor, str]
+) -> None:
     known = set(names.values())
-    foreign = sorted({key.split("/")[0] for key in checkpoint.optimiser} - known)
-    if foreign or not checkpoint.optimiser:
+    foreign = sorted({key.split("/")[0] for key in moments} - known)
+    if foreign or not moments:
         what = f"moments of {foreign[0]}, which is not here" if foreign else "no optimiser state"
         raise UserError(f"this checkpoint cannot be resumed: it has {what}")
     for group in optimiser.param_groups:
@@ -112,14 +126,14 @@ def resume(
             prefix = names[parameter] + "/"
             found = {
                 key.removeprefix(prefix): value
-                for key, value in checkpoint.optimiser.items()
+                for key, value in moments.items()
                 if key.startswith(prefix)
             }
             if found:
                 optimiser.state[parameter] = found
 
 
-def _names(model: nn.Module, head: nn.Module | None) -> dict[Tensor, str]:
+def _names(model: Backbone, head: nn.Module | None) -> dict[Tensor, str]:
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     if head is not None:
         names |= {parameter: HEAD + name for name, parameter in head.named_parameters()}
@@ -148,6 +162,13 @@ def _record(folder: Path) -> dict[str, Any]:
             f"{path}: version {record.get('version')} of the layout; this program reads {VERSION}"
         )
     return record
+
+
+def _tensors(path: Path, device: torch.device | str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """A file's tensors by name, the model's and its head's."""
+    tensors = _read(path, device)
+    head = {name[len(HEAD) :]: t for name, t in tensors.items() if name.startswith(HEAD)}
+    return {name: t for name, t in tensors.items() if not name.startswith(HEAD)}, head
 
 
 def _read(path: Path, device: torch.device | str) -> dict[str, Tensor]:

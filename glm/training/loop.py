@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from glm.models.transformer import Transformer
+from glm.models.backbone import Backbone
 from glm.training import checkpoints, optim
 from glm.training.curve import Curve
 from glm.training.optimisation import Optimisation
@@ -71,7 +70,7 @@ def train(
     seed: int,
     checkpoint_seconds: float,
     device: torch.device,
-    model: Transformer,
+    model: Backbone,
     head: nn.Module | None = None,
     precision: str = "fp32",
     lead: bool = True,
@@ -139,7 +138,7 @@ def train(
 
 
 def _resume(
-    saved: Path, model: Transformer, head: nn.Module | None, optimizer: torch.optim.Optimizer
+    saved: Path, model: Backbone, head: nn.Module | None, optimizer: torch.optim.Optimizer
 ) -> tuple[int, dict[str, float]]:
     """Put a checkpoint's weights and moments in place, if there is one.
 
@@ -147,12 +146,8 @@ def _resume(
     """
     if not (saved / checkpoints.RECORD).exists():
         return 0, {}
-    found = checkpoints.load(saved, model.word.weight.device)
-    model.load_state_dict(found.model.state_dict())
-    if head is not None:
-        head.load_state_dict(found.head)
-    checkpoints.resume(optimizer, replace(found, model=model), head)
-    return int(found.extra["step"]), dict(found.extra["ledger"])
+    extra = checkpoints.restore(saved, model, optimizer, head)
+    return int(extra["step"]), dict(extra["ledger"])
 
 
 def _backward(

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from glm.adaptation.sequences import Item
+from glm.adaptation.items import Item
 from glm.adaptation.styles import Style
 from glm.data import tokenizer as tokens
 from glm.data.special import with_sentinels
 from glm.data.tokenizer import Tokenizer
-from glm.models.transformer import Transformer, lengthen
+from glm.models.backbone import Backbone
 from glm.objectives.layout import Layout
 from glm.objectives.objective import Objective
 from glm.training import checkpoints, loop
@@ -41,12 +41,12 @@ def styled(style: Any, **settings: Any) -> Style:
     return replace(style, **{name: value for name, value in settings.items() if name in known})
 
 
-def load(work: Work, objective: Objective) -> tuple[Transformer, Tokenizer]:
+def load(work: Work, objective: Objective) -> tuple[Backbone, Tokenizer]:
     """The pretrained model on its device, and its tokenizer, with sentinels if it knows them."""
     device = loop.device_of(work.machine.device)
     model = checkpoints.load(work.inputs["pretrain"], device).model
     tokenizer = tokens.load(work.inputs["tokenizer"])
-    extra = objective.extra_tokens(model.shape.positions)
+    extra = objective.extra_tokens(model.positions)
     return model, replace(tokenizer, special=with_sentinels(tokenizer.special, extra.sentinels))
 
 
@@ -62,10 +62,10 @@ def run(spec: Finetune, work: Work) -> None:
     if not questions:
         raise UserError(f"{spec.task}: the training split has no labelled question")
     items = style.encode(questions, tokenizer, longest)
-    head = style.head(model.shape, questions, spec.seed)
-    if longest > model.shape.positions:
-        model = lengthen(model, longest, spec.seed)
-    _set_dropout(model, spec.dropout)
+    head = style.head(model.hidden, questions, spec.seed)
+    if longest > model.positions:
+        model = model.lengthened(longest, spec.seed)
+    model.set_dropout(spec.dropout)
     device = loop.device_of(work.machine.device)
     network = nn.ModuleList([model] if head is None else [model, head.to(device)])
     ledger = loop.train(
@@ -125,7 +125,7 @@ def zero_shot(spec: ZeroShot, work: Work) -> None:
         stride=spec.stride,
     )
     questions = ask(spec, work, spec.split, train=False)
-    items = style.encode(questions, tokenizer, model.shape.positions)
+    items = style.encode(questions, tokenizer, model.positions)
     answers = style.answer(model, None, items, tokenizer)
     predictions.write(work.folder / "predictions.parquet", answers)
     facts = {"asked": {spec.split: len(items)}, "cut": {spec.split: _cut(items)}}
@@ -150,14 +150,6 @@ def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> li
     return [question for row in rows for question in task.ask(row, how)]
 
 
-def _set_dropout(model: Transformer, dropout: float) -> None:
-    """Finetuning's own dropout; attention's stays as in pretraining where that had none."""
-    attention = dropout if model.shape.attention_dropout else 0.0
-    model.shape = replace(model.shape, dropout=dropout, attention_dropout=attention)
-    for block in model.blocks:
-        block.dropout = dropout
-
-
 def _optimisation(spec: Finetune, items: int) -> Optimisation:
     steps = spec.epochs * math.ceil(items / spec.batch)
     return Optimisation(
@@ -178,7 +170,7 @@ def _pieces(
     spec: Finetune,
     work: Work,
     style: Any,
-    model: Transformer,
+    model: Backbone,
     head: nn.Module | None,
     items: Sequence[Item],
     tokenizer: Tokenizer,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from glm.adaptation.masked_cloze import BertClozeStyle
-from glm.adaptation.sequences import lay, sequence
+from glm.data.sequences import lay, sequence
 from glm.models.transformer import Shape, build, tensors
 from tests.glm.numbers import TINY, Numbers
 from tests.glm.test_cloze import questions

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from glm.adaptation.classifier import ClassifierStyle, Head
-from glm.adaptation.sequences import read_all
+from glm.adaptation.items import read_all
 from glm.models.transformer import Shape, build
 from glm.objectives.layout import CAUSAL
 from tasks.errors import UserError
@@ -64,7 +64,7 @@ def test_sides_are_joined_by_a_separator_as_in_the_original():
 def test_answers_keep_their_order_whatever_the_batch(inputs, classes):
     asked = questions(9, inputs, classes)
     style, net = ClassifierStyle(), build(SHAPE, 0)
-    head = style.head(SHAPE, asked, seed=1)
+    head = style.head(SHAPE.hidden, asked, seed=1)
     items = style.encode(asked, TOKENIZER, 64)
     alone = style.answer(net, head, items, TOKENIZER, batch_positions=1)
     together = style.answer(net, head, items, TOKENIZER)
@@ -80,7 +80,7 @@ def test_a_classifier_learns_on_every_backbone(inputs, classes, causal):
     asked = questions(12, inputs, classes)
     style = ClassifierStyle(CAUSAL, pool="last") if causal else ClassifierStyle()
     shape = replace(SHAPE, inner=not causal)
-    net, head = build(shape, 0), style.head(shape, asked)
+    net, head = build(shape, 0), style.head(shape.hidden, asked)
     items = style.encode(asked, TOKENIZER, 64)
     trained = torch.nn.ModuleList([net, head])
     optimiser = torch.optim.Adam(trained.parameters(), lr=1e-3)
@@ -106,7 +106,7 @@ def test_a_causal_backbone_reads_its_whole_input_at_the_last_token():
 def test_dropout_leaves_evaluation_alone_and_seeds_decide_the_head():
     asked = questions(3, inputs=2, classes=1)
     style, net = ClassifierStyle(dropout=0.5), build(SHAPE, 0)
-    head, same, other = (style.head(SHAPE, asked, seed=s) for s in (1, 1, 2))
+    head, same, other = (style.head(SHAPE.hidden, asked, seed=s) for s in (1, 1, 2))
     items = style.encode(asked, TOKENIZER, 64)
     first = style.answer(net, head, items, TOKENIZER)
     assert first == style.answer(net, same, items, TOKENIZER)
@@ -119,7 +119,7 @@ def test_a_missing_head_and_mixed_classes_are_refused():
         items = style.encode(questions(1), TOKENIZER, 64)
         style.loss(build(SHAPE, 0), None, items, TOKENIZER)
     with pytest.raises(UserError, match=r"\[2, 3\] classes"):
-        style.head(SHAPE, [*questions(1), *questions(1, classes=2)])
+        style.head(SHAPE.hidden, [*questions(1), *questions(1, classes=2)])
 
 
 # ---- marked words
@@ -142,7 +142,7 @@ def about_words(count: int) -> list[Classify]:
 
 def test_the_head_sees_the_marked_words_beside_the_pooled_vector():
     style, net, asked = ClassifierStyle(), build(SHAPE, 0), about_words(4)
-    head = style.head(SHAPE, asked)
+    head = style.head(SHAPE.hidden, asked)
     assert head.out.in_features == 3 * SHAPE.hidden
     items = style.encode(asked, TOKENIZER, 64)
     for item, question in zip(items, asked):
@@ -162,7 +162,7 @@ def test_a_word_of_several_tokens_is_their_mean():
     asked = [Classify("1", (text,), 2, ("no", "yes"), (0,))]
     style, net = ClassifierStyle(), build(SHAPE, 0).eval()
     items = style.encode(asked, TOKENIZER, 64)
-    head = style.head(SHAPE, asked)
+    head = style.head(SHAPE.hidden, asked)
     with torch.no_grad():
         head.out.weight[1, SHAPE.hidden :] = 1.0
     states_RH = read_all(net, items, TINY.pad).detach()
@@ -176,7 +176,7 @@ def test_inputs_with_and_without_a_marked_word_are_refused():
     with pytest.raises(UserError, match="question 1 has a marked word in some inputs only"):
         ClassifierStyle().encode(mixed, TOKENIZER, 64)
     with pytest.raises(UserError, match=r"\[0, 1\] marked words"):
-        ClassifierStyle().head(SHAPE, [Classify("1", (plain,), 1), *mixed])
+        ClassifierStyle().head(SHAPE.hidden, [Classify("1", (plain,), 1), *mixed])
 
 
 # ---- what the names of the classes must not decide
@@ -188,7 +188,7 @@ def test_swapping_the_names_of_the_classes_swaps_the_scores_and_nothing_else():
     both = []
     for each in (asked, swapped):
         style, net = ClassifierStyle(dropout=0.0), build(SHAPE, 0)
-        head = style.head(SHAPE, each, seed=1)
+        head = style.head(SHAPE.hidden, each, seed=1)
         trained = torch.nn.ModuleList([net, head])
         optimiser = torch.optim.Adam(trained.parameters(), lr=1e-3)
         items = style.encode(each, TOKENIZER, 64)
@@ -204,7 +204,7 @@ def test_swapping_the_names_of_the_classes_swaps_the_scores_and_nothing_else():
 
 def test_a_score_that_is_no_number_is_no_choice():
     asked, style, net = questions(3), ClassifierStyle(), build(SHAPE, 0)
-    head = style.head(SHAPE, asked)
+    head = style.head(SHAPE.hidden, asked)
     items = style.encode(asked, TOKENIZER, 64)
     with torch.no_grad():
         head.out.bias[1] = torch.nan

@@ -9,7 +9,7 @@ import torch
 
 from glm.adaptation.cloze import ClozeStyle, branches, score
 from glm.adaptation.encoding import pieces, source
-from glm.adaptation.sequences import lay, sequence
+from glm.data.sequences import lay, sequence
 from glm.models.transformer import Shape, build, tensors
 from glm.objectives.layout import Layout
 from tasks.errors import UserError

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from glm.adaptation.sequences import lay, sequence
+from glm.data.sequences import lay, sequence
 from glm.generation.beam import Search, beam, fill
-from glm.generation.kv_cache import Prompt, prefill, step
+from glm.generation.prompt import Prompt
 from glm.models.transformer import Shape, build, tensors
 from tests.glm.golden import read as golden
 from tests.glm.golden import tiny_model
@@ -102,12 +102,12 @@ def test_incremental_states_equal_a_full_forward(causal, grows):
     net = model(inner=not grows)
     prompts = [prompt(list(range(1, n)), causal=causal, grows=grows) for n in (9, 4, 14)]
     words = torch.tensor([[7, 8, 9, 7, 5], [30, 31, 32, 33, 34], [50, 2, 50, 2, 50]])
-    cache = prefill(net, [p.source for p in prompts], 0, 6)
+    cache = net.prefill([p.source for p in prompts], 0, 6)
     tokens = torch.cat([torch.full((3, 1), 60), words], 1)
     found = []
     for used in range(6):
         places = torch.tensor([p.place(0, used, used) for p in prompts])
-        hidden = step(net, cache, tokens[:, used], places[:, 0], places[:, 1])
+        hidden = net.step(cache, tokens[:, used], places[:, 0], places[:, 1])
         found.append(net.logits(hidden).log_softmax(-1))
     for i, given in enumerate(prompts):
         expected = full_logs(net, given, words[i].tolist())

@@ -34,7 +34,7 @@ def test_every_style_is_asked_here() -> None:
 @pytest.mark.parametrize("name", ASKED)
 def test_no_answer_follows_from_weights_that_are_no_numbers(name: str, broken: float) -> None:
     style, model, question = STYLES[name], build(SHAPE, 0), ASKED[name]
-    head = style.head(SHAPE, [question])
+    head = style.head(SHAPE.hidden, [question])
     items = style.encode([question], TOKENIZER, 32)
     with torch.no_grad():
         for parameter in (*model.parameters(), *(head.parameters() if head else ())):

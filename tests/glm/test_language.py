@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from glm.adaptation.likelihood import LanguageStyle
-from glm.adaptation.sequences import lay, sequence
+from glm.data.sequences import lay, sequence
 from glm.models.transformer import Shape, build, tensors
 from glm.objectives.layout import CAUSAL, PREFIX
 from tasks.errors import UserError

@@ -265,7 +265,7 @@ def test_answers_do_not_depend_on_the_evaluations_batches(tiny: Ran):
         lengths = {"source": 96, "target": 8, "window": 63, "stride": 32}
         style = finetuning.styled(STYLES[name], layout=layout, **lengths)
         questions = finetuning.ask(spec, work, spec.split, train=False)
-        head = style.head(model.shape, questions, 0)
+        head = style.head(model.hidden, questions, 0)
         items = style.encode(questions, tokenizer, model.shape.positions)
         one, many = (
             style.answer(model, head, items, tokenizer, batch_positions=positions)

@@ -3,25 +3,18 @@
 Finetuning makes many inputs of different lengths: one per question, per candidate or per window
 of a document. Each is a `Sequence`. `lay` puts sequences into rows no wider than the longest of
 them (first-fit decreasing), every sequence a document of its own, so that hardly any position is
-padding. `read` runs the model over them and returns hidden states where they were asked for, in
-the order of the sequences, whatever the layout.
+padding.
 
-Shape suffixes: B rows, T positions of a row, L positions of a sequence, R positions read,
-H hidden size, V vocabulary.
+Shape suffixes: B rows, T positions of a row, L positions of a sequence, R positions read.
 """
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from collections.abc import Sequence as List
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 
 from glm.data.example import Batch, round_up
-from glm.data.special import Special
-from glm.models.transformer import Transformer, loss, tensors
 
 WIDTHS = (1, 1.25, 1.5, 2)  # widths tried for a batch, in lengths of its longest sequence
 NO_READS = np.zeros(0, np.int64)
@@ -45,26 +38,6 @@ class Sequence:
 
     def __len__(self) -> int:
         return len(self.tokens_L)
-
-
-@dataclass(frozen=True, eq=False)
-class Item:
-    """A question as a model's input: what a batch of finetuning is made of.
-
-    `weight` is the item's share of a batch's loss; `cut` how many tokens of its text had no room;
-    `plan` belongs to the style that made the item.
-    """
-
-    question: Any  # a tasks.spec.Question of the kind that the style takes
-    sequences: tuple[Sequence, ...]
-    weight: float = 1.0
-    cut: int = 0
-    plan: Any = None
-
-    @property
-    def length(self) -> int:
-        """Positions that the model will process for this item."""
-        return sum(len(s) for s in self.sequences)
 
 
 def sequence(tokens, position, inner, branch, read=(), target=None) -> Sequence:
@@ -154,61 +127,3 @@ def groups(lengths: List[int], budget: int) -> Iterator[list[int]]:
         total += lengths[i]
     if group:
         yield group
-
-
-def read(model: Transformer, sequences: List[Sequence], pad: int) -> torch.Tensor:
-    """hidden_RH at the reads of all sequences, in their order."""
-    device = next(model.parameters()).device
-    inputs = tensors(lay(sequences, pad), device)
-    hidden_BTH = model(inputs)
-    return hidden_BTH.reshape(-1, hidden_BTH.shape[-1])[inputs.index_M]
-
-
-def target_loss(
-    model: Transformer, sequences: List[Sequence], special: Special, label_smoothing: float
-) -> torch.Tensor:
-    """Mean over all targets of all sequences of the smoothed cross-entropy in nats: a scalar."""
-    inputs = tensors(lay(sequences, special.pad), model.word.weight.device)
-    return loss(model, inputs, vocabulary=special.size, label_smoothing=label_smoothing)
-
-
-def read_all(model: Transformer, items: List[Item], pad: int) -> torch.Tensor:
-    """hidden_RH at the reads of all sequences of all items, in their order."""
-    return read(model, [s for item in items for s in item.sequences], pad)
-
-
-@torch.inference_mode()
-def read_each(
-    model: torch.nn.Module,
-    items: List[Item],
-    batch_positions: int,
-    reduce: Callable[[List[Item]], List[Any]],
-) -> list[Any]:
-    """`reduce(group)` gives one value per item of a group; returns all values, in input order.
-
-    Runs in evaluation mode, without gradients, in groups of about `batch_positions` positions, and
-    leaves the model's mode as it was.
-    """
-    training = model.training
-    model.eval()
-    values: list[Any] = [None] * len(items)
-    for group in groups([item.length for item in items], batch_positions):
-        for i, value in zip(group, reduce([items[i] for i in group]), strict=True):
-            values[i] = value
-    model.train(training)
-    return values
-
-
-def require_finite(name: str, scores: List[float]) -> None:
-    """Raises `FloatingPointError` where a score is no number: no answer follows from it."""
-    for score in scores:
-        if not math.isfinite(score):
-            raise FloatingPointError(
-                f"the model has diverged: a score of question {name} is {score}"
-            )
-
-
-def logits(model: Transformer, hidden_RH: torch.Tensor, vocabulary: int) -> torch.Tensor:
-    """logits_RV, fp32 at least, over the real vocabulary: the table's padding rows are no words."""
-    logits_RV = model.logits(hidden_RH)[:, :vocabulary]
-    return logits_RV if logits_RV.dtype == torch.float64 else logits_RV.float()
