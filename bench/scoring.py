@@ -28,8 +28,8 @@ def items(length: int, candidates: int):
 
     from glm.adaptation.cloze import ClozeStyle, Terms, branches
     from glm.adaptation.encoding import Source
-    from glm.objectives.layout import BLANK
     from glm.adaptation.items import Item
+    from glm.objectives.layout import BLANK
     from tasks.spec import Cloze
 
     rng = np.random.default_rng(0)

@@ -21,12 +21,12 @@ from torch import nn
 
 from glm.adaptation.cloze import best
 from glm.adaptation.encoding import Source, pieces, source
-from glm.data.tokenizer import Tokenizer
-from glm.objectives.layout import BLANK, Layout
 from glm.adaptation.items import Item, read_all, read_each
 from glm.data.sequences import sequence
+from glm.data.tokenizer import Tokenizer
 from glm.models.backbone import Backbone
 from glm.models.transformer import DEVIATION
+from glm.objectives.layout import BLANK, Layout
 from tasks.errors import UserError
 from tasks.spec import Answer, Classify, Question
 

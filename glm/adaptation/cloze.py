@@ -22,12 +22,12 @@ import torch
 from torch import nn
 
 from glm.adaptation.encoding import Source, answers, pieces, source
-from glm.data.special import Special
-from glm.data.tokenizer import Tokenizer
-from glm.objectives.layout import BLANK, Layout
 from glm.adaptation.items import Item, logits, read_all, read_each, require_finite
 from glm.data.sequences import sequence
+from glm.data.special import Special
+from glm.data.tokenizer import Tokenizer
 from glm.models.backbone import Backbone
+from glm.objectives.layout import BLANK, Layout
 from tasks.errors import UserError
 from tasks.spec import Answer, Cloze, Question
 

@@ -22,8 +22,8 @@ from glm.adaptation.seq2seq import prompt, training_row, unwritten, written
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.generation.beam import Search, fill
-from glm.objectives.layout import BLANK, Layout
 from glm.models.backbone import Backbone
+from glm.objectives.layout import BLANK, Layout
 from tasks.errors import UserError
 from tasks.spec import Answer, Generate, Part, Question
 

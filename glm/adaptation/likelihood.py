@@ -25,13 +25,13 @@ from torch import nn
 
 from glm.adaptation.cloze import branches, score
 from glm.adaptation.encoding import Source
-from glm.data.special import Special
-from glm.data.tokenizer import Tokenizer
-from glm.objectives.layout import BLANK, Layout
 from glm.adaptation.items import Item, read_all, read_each, require_finite
 from glm.data.sequences import Sequence as Row
 from glm.data.sequences import sequence
+from glm.data.special import Special
+from glm.data.tokenizer import Tokenizer
 from glm.models.backbone import Backbone
+from glm.objectives.layout import BLANK, Layout
 from tasks.errors import UserError
 from tasks.spec import Answer, Continue, Question
 

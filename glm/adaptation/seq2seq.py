@@ -19,13 +19,13 @@ from torch import nn
 
 from glm.adaptation.cloze import branches
 from glm.adaptation.encoding import Source, answers, pieces, source
+from glm.adaptation.items import Item, read_each, target_loss
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.generation.beam import Found, Search, beam
-from glm.objectives.layout import BLANK, Layout
-from glm.adaptation.items import Item, read_each, target_loss
 from glm.generation.prompt import Prompt
 from glm.models.backbone import Backbone
+from glm.objectives.layout import BLANK, Layout
 from tasks.spec import Answer, Generate, Question
 
 

@@ -9,7 +9,7 @@ Shape suffixes: R positions read or rows that write, S sources, K beams, M targe
 
 from collections.abc import Iterator
 from collections.abc import Sequence as List
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -73,7 +73,7 @@ class Backbone(Protocol):
         """hidden_RH at the reads of all sequences, in their order, however they share rows."""
         ...
 
-    def logits(self, hidden_RH: Tensor) -> Tensor:
+    def logits(self, hidden_RH: Tensor, /) -> Tensor:
         """Scores of all rows of the output table, padding rows included."""
         ...
 
@@ -93,8 +93,8 @@ class Backbone(Protocol):
         """Read the sources, one beam each, with space for `writes` tokens of all beams together."""
         ...
 
-    def step(self, cache: Cache, tokens_R: Tensor, position_R: Tensor, inner_R: Tensor) -> Tensor:
-        """hidden_RH of one more token per row (R = S * K), which joins the cache."""
+    def step(self, cache: Any, tokens_R: Tensor, position_R: Tensor, inner_R: Tensor) -> Tensor:
+        """hidden_RH of one more token per row (R = S * K), which joins the cache: `prefill`'s."""
         ...
 
     def lengthened(self, positions: int, seed: int) -> "Backbone":
@@ -104,3 +104,9 @@ class Backbone(Protocol):
     def set_dropout(self, dropout: float) -> None:
         """Use finetuning's own dropout; attention's only where pretraining had any."""
         ...
+
+
+def together(model: Backbone, head: nn.Module | None) -> nn.ModuleList:
+    """The model and a style's own layers as one module, for an optimizer and for clipping."""
+    module = cast(nn.Module, model)  # a protocol cannot say so
+    return nn.ModuleList([module] if head is None else [module, head])

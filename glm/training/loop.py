@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glm.models.backbone import Backbone
+from glm.models.backbone import Backbone, together
 from glm.training import checkpoints, optim
 from glm.training.curve import Curve
 from glm.training.optimisation import Optimisation
@@ -94,7 +94,7 @@ def train(
             rate; or a weight was after the last update.
         Interrupted: the step was asked to stop; a checkpoint was written.
     """
-    trained = nn.ModuleList([model] if head is None else [model, head])
+    trained = together(model, head)
     optimizer = optim.adamw(
         trained,
         weight_decay=optimisation.weight_decay,

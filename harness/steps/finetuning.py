@@ -16,7 +16,7 @@ from glm.adaptation.styles import Style
 from glm.data import tokenizer as tokens
 from glm.data.special import with_sentinels
 from glm.data.tokenizer import Tokenizer
-from glm.models.backbone import Backbone
+from glm.models.backbone import Backbone, together
 from glm.objectives.layout import Layout
 from glm.objectives.objective import Objective
 from glm.training import checkpoints, loop
@@ -67,7 +67,7 @@ def run(spec: Finetune, work: Work) -> None:
         model = model.lengthened(longest, spec.seed)
     model.set_dropout(spec.dropout)
     device = loop.device_of(work.machine.device)
-    network = nn.ModuleList([model] if head is None else [model, head.to(device)])
+    network = together(model, head.to(device) if head is not None else None)
     ledger = loop.train(
         network,
         _pieces(spec, work, style, model, head, items, tokenizer),
