@@ -19,6 +19,7 @@ from harness.grid.controls import OTHER_SEEDS, Floor, controlled, halved, refere
 from harness.grid.models import Models
 from harness.grid.overrides import asked, changed, points, scaled, split_overrides
 from harness.steps.finetune import ASKED, Finetune, ZeroShot
+from harness.steps.ngram import ORDERS, Ngram
 from harness.steps.score import Score
 from harness.steps.step import Step, slug
 from tasks import TASKS
@@ -95,7 +96,7 @@ class Cells:
     """Makes the cells of a grid over its models."""
 
     models: Models
-    blinds: dict[tuple[str, str], Floor] = field(default_factory=dict)  # by table and column
+    made: dict[tuple[str, ...], tuple[Floor, ...]] = field(default_factory=dict)
 
     @property
     def grid(self) -> Any:
@@ -136,27 +137,58 @@ class Cells:
             )
         under = conditions(self.grid, self.scale, trials[0].score, pretrained, changes)
         seeds = (pretrain_seed, finetune_seed)
-        floors = self.floors(table, column)
+        floors = self.floors(table, column, trials[0])
         return Cell(table.id, row.id, column.id, *seeds, pretrained, trials, under, floors)
 
-    def floors(self, table: Table, column: Column) -> tuple[Floor, ...]:
-        """The floors of a column that need runs: the reference row's, blind."""
-        task, row, key = TASKS[column.task], reference(table), (table.id, column.id)
-        if "blind" not in self.grid.controls or task.withhold is None or row is None:
+    def floors(self, table: Table, column: Column, trial: Trial) -> tuple[Floor, ...]:
+        """The floors that need runs, of the cells of a column that are asked like `trial`."""
+        task, answered = TASKS[column.task], trial.predictions
+        if answered.kind == "zeroshot":
+            inputs = {"dataset": answered.inputs["dataset"]}
+            inputs |= {
+                name: step
+                for name, step in answered.inputs["pretrain"].inputs.items()
+                if name in ("tokens", "tokenizer")
+            }
+            key = (table.id, column.id, *(step.digest for step in inputs.values()))
+            if key not in self.made:
+                self.made[key] = self._ngrams(column, answered, inputs)
+            return self.made[key]
+        if "blind" not in self.grid.controls or task.withhold is None:
             return ()
-        if key not in self.blinds:
-            variant, changes, tuning = split_overrides(row, VARIANTS[str(row.variant)])
-            # One pretraining is enough: what it has learnt is not what a blind model lives on.
-            pretrained = self.models.pretrain(variant, changes, self.grid.seeds.pretrain[0])
-            settings = {**tuning, **points(self.grid.sweep)[0]}
-            trials = [
-                self._finetune(
-                    table, row, column, variant, pretrained, task, settings, seed, blind=True
-                )
-                for seed in self.grid.seeds.finetune
-            ]
-            self.blinds[key] = Floor("blind", tuple(trial.score for trial in trials))
-        return (self.blinds[key],)
+        if (table.id, column.id) not in self.made:
+            self.made[table.id, column.id] = self._blind(table, column)
+        return self.made[table.id, column.id]
+
+    def _ngrams(
+        self, column: Column, answered: Step, inputs: Mapping[str, Step]
+    ) -> tuple[Floor, ...]:
+        """N-gram models of the text that a model was pretrained on, asked the same questions."""
+        if "tokens" not in inputs:
+            return ()  # pretrained elsewhere
+        asked, task = answered.spec, TASKS[column.task]
+        spec = Ngram(task.name, asked.split, options=asked.options)
+        made = Step("ngram", task.name, spec, inputs)
+        counted = self.models.once(("ngram", made.digest), lambda: made)
+        how = How("lm", False, 0, spec.mode, options=spec.options)
+        measured = (task, column, how, spec.split, counted, inputs["dataset"])
+        return tuple(Floor(n, (self._score(*measured, f"{n}.parquet"),)) for n in ORDERS)
+
+    def _blind(self, table: Table, column: Column) -> tuple[Floor, ...]:
+        """The reference row, blind."""
+        row = reference(table)
+        if row is None:
+            return ()
+        variant, changes, tuning = split_overrides(row, VARIANTS[str(row.variant)])
+        # One pretraining is enough: what it has learnt is not what a blind model lives on.
+        pretrained = self.models.pretrain(variant, changes, self.grid.seeds.pretrain[0])
+        arguments = (table, row, column, variant, pretrained, TASKS[column.task])
+        settings = {**tuning, **points(self.grid.sweep)[0]}
+        trials = [
+            self._finetune(*arguments, settings, seed, blind=True)
+            for seed in self.grid.seeds.finetune
+        ]
+        return (Floor("blind", tuple(trial.score for trial in trials)),)
 
     def _finetune(
         self,

@@ -8,6 +8,7 @@ world                the built-in world's files
   dataset            one task's checked rows
           finetune   predictions of a finetuned model
           zeroshot   predictions of the pretrained model
+          ngram      predictions of n-gram models of the pretraining text
             score    numbers with signatures
 """
 
@@ -20,5 +21,6 @@ KINDS = {
     "pretrain": "harness.steps.pretrain:Pretrain",
     "finetune": "harness.steps.finetune:Finetune",
     "zeroshot": "harness.steps.finetune:ZeroShot",
+    "ngram": "harness.steps.ngram:Ngram",
     "score": "harness.steps.score:Score",
 }

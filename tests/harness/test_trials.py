@@ -153,7 +153,8 @@ def test_a_mode_is_the_rows_or_the_tasks_own(made: Made):
     assert one(classified, "finetune").mode == "classify"
     rows = "[{variant: glm-large, set: {mode: bidirectional}}]"
     both = made(own(rows, "[lambada]", "test"))
-    assert one(both, "zeroshot").mode == "bidirectional" == one(both, "score").mode
+    asked = both.cells[0].trials[0].score.spec
+    assert one(both, "zeroshot").mode == "bidirectional" == asked.mode
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,27 @@ def test_a_column_has_the_blind_floor_of_its_reference_row(tiny: Ran):
             assert not any(blind.values())
 
 
+def test_language_columns_have_the_floors_of_ngrams_over_the_same_tokens(tiny: Ran):
+    language = [cell for cell in tiny.cells if cell["table"] == "language"]
+    for cell in language:
+        scores = json.loads((tiny.store / cell["score"] / "scores.json").read_text())["metrics"]
+        assert cell["floors"].keys() == scores.keys()
+        for name in scores:
+            assert cell["floors"][name].keys() == {"unigram", "5-gram"}
+    (heldout,) = (c for c in language if (c["row"], c["column"]) == ("glm-large", "heldout"))
+    floors = heldout["floors"]["bpb"]
+    assert floors["5-gram"] < floors["unigram"]
+    ours = parquet.read_table(tiny.store / heldout["predictions"] / "predictions.parquet")
+    (run, *_) = (run for run in tiny.manifest["floors"] if run["floor"] == "5-gram")
+    inputs = json.loads((tiny.store / run["score"] / "inputs.json").read_text())
+    theirs = parquet.read_table(tiny.store / inputs["predictions"] / "5-gram.parquet")
+    sums = [
+        [(v["tokens"], v["bytes"]) for v in map(json.loads, table["values"].to_pylist())]
+        for table in (ours, theirs)
+    ]
+    assert sums[0] == sums[1]  # the same tokens of the same text
+
+
 def test_a_manifest_says_what_its_tables_are_about(tiny: Ran):
     about = tiny.manifest["about"]
     assert about["source"]["kind"] == "microworld" and about["scale"] == "micro"
@@ -188,7 +209,7 @@ def test_a_second_run_does_nothing_and_starts_no_executor(
     before = bits(tiny.store)
     made = {path: path.stat().st_mtime_ns for path in tiny.store.glob("*/*/provenance.json")}
     assert run.main([str(tiny.grid), "--store", str(tiny.store)]) == 0
-    assert "0 steps ran, 41 of 41 are done" in capsys.readouterr().out
+    assert "0 steps ran, 47 of 47 are done" in capsys.readouterr().out
     assert bits(tiny.store) == before
     assert made == {path: path.stat().st_mtime_ns for path in made}
 

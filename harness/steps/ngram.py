@@ -1,0 +1,90 @@
+"""The step that asks n-gram models of the pretraining text what language models are asked."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.steps.step import Cost, Work
+
+if TYPE_CHECKING:
+    from glm.data.tokenizer import Tokenizer
+    from glm.models.ngram import Ngrams
+    from tasks.spec import Answer, Continue
+
+ORDERS: Mapping[str, int] = {"unigram": 1, "5-gram": 5}  # floor -> n
+
+
+@dataclass(frozen=True)
+class Ngram:
+    """The floors of a language modelling task: n-gram models over a pretraining's own tokens.
+
+    They score what `glm.adaptation.likelihood` does: of a document every token but its first, of a
+    passage its last word.
+    """
+
+    version: ClassVar[int] = 1
+    uses: ClassVar[str] = "cpu"
+    task: str
+    split: str = "test"
+    mode: str = "unidirectional"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    limit: int = 10_000_000  # tokens of the corpus that are counted, in its first documents
+
+    def run(self, work: Work) -> None:
+        """Write FLOOR.parquet for every floor in ORDERS, and ngram.json."""
+        from glm.data import tokenizer as tokens
+        from glm.data.stream import TokenStream
+        from glm.models import ngram
+        from harness.steps import predictions
+        from harness.steps.dataset import read_rows
+        from tasks import TASKS
+        from tasks.spec import Continue, How
+
+        task, how = TASKS[self.task], How("lm", False, 0, self.mode, options=self.options)
+        rows = read_rows(work.inputs["dataset"] / f"{self.split}.jsonl")
+        asked = [q for row in rows for q in task.ask(row, how) if isinstance(q, Continue)]
+        tokenizer = tokens.load(work.inputs["tokenizer"])
+        corpus = TokenStream.open(work.inputs["tokens"])
+        facts: dict[str, Any] = {
+            "tokens": min(len(corpus.tokens_L), self.limit),
+            "of": len(corpus.tokens_L),
+        }
+        for floor, n in ORDERS.items():
+            model = ngram.train(corpus, tokenizer.special.size, n, self.limit)
+            facts[floor] = {"discounts": [order.discount for order in model.orders]}
+            predictions.write(work.folder / f"{floor}.parquet", _answers(model, asked, tokenizer))
+        (work.folder / "ngram.json").write_text(json.dumps(facts, indent=1))
+        work.log("predicted", split=self.split, questions=len(asked))
+
+    def decided_by(self) -> tuple[tuple[str, str], ...]:
+        """The task."""
+        return (("tasks", self.task),)
+
+    def cost(self) -> Cost:
+        """A sort of the tokens for each order: seconds for a million."""
+        return Cost(0.0, 2e5)
+
+
+def _answers(
+    model: "Ngrams", asked: "Sequence[Continue]", tokenizer: "Tokenizer"
+) -> "list[Answer]":
+    """What the model says to each question, in the sums that a language model's answers hold."""
+    from tasks.spec import Answer
+
+    targets = tokenizer.encode_batch([question.target for question in asked])
+    contexts = tokenizer.encode_batch([question.context for question in asked])
+    answers = []
+    for question, target, context in zip(asked, targets, contexts, strict=True):
+        given = len(context) if question.context else min(1, len(target))
+        whole = [*context, *target]
+        values = {
+            "nll": -float(model.log_probabilities(whole)[given:].sum()),
+            "tokens": float(len(whole) - given),
+            "bytes": float(len(question.target.encode())),
+        }
+        if question.context:
+            chosen = (model.distribution(whole[:at]).argmax() for at in range(given, len(whole)))
+            values["exact"] = float(all(a == b for a, b in zip(chosen, target, strict=True)))
+        answers.append(Answer(id=question.id, values=values))
+    return answers
