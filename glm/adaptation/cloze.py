@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from glm.adaptation.encoding import Source, answers, pieces, source
+from glm.adaptation.encoding import Source, candidates, pieces, source
 from glm.adaptation.items import Item, logits, read_all, read_each, require_finite
 from glm.data.sequences import sequence
 from glm.data.special import Special
@@ -61,29 +61,28 @@ class ClozeStyle:
         """Items of at most `max_length` positions per candidate, the source included."""
         questions = list(questions)
         texts = pieces((q.text for q in questions), tokenizer)
-        flat = iter(answers([c for q in questions for c in q.candidates], tokenizer))
+        choices = candidates(questions, tokenizer)
         special = tokenizer.special
         items = []
-        for question, text in zip(questions, texts, strict=True):
-            candidates = [next(flat) for _ in question.candidates]
-            single = question.verbalizer and all(len(c) == 1 for c in candidates)
-            longest = 1 if single else 1 + max(len(c) for c in candidates)
+        for question, text, chosen in zip(questions, texts, choices, strict=True):
+            single = question.verbalizer and all(len(c) == 1 for c in chosen)
+            longest = 1 if single else 1 + max(len(c) for c in chosen)
             given = source(text, special, max_length - longest, question.id, layout=self.layout)
-            items.append(self._item(question, given, candidates, single, special))
+            items.append(self._item(question, given, chosen, single, special))
         return items
 
-    def _item(self, question, given: Source, candidates, single: bool, special: Special) -> Item:
+    def _item(self, question, given: Source, chosen, single: bool, special: Special) -> Item:
         if single:
             rows, reads = [[special.start]], [[0]]
-            terms = [(0, c[0], k) for k, c in enumerate(candidates)]
+            terms = [(0, c[0], k) for k, c in enumerate(chosen)]
         else:
-            rows = [[special.start, *c] for c in candidates]
+            rows = [[special.start, *c] for c in chosen]
             # All branches begin alike: the first one's start token is read for all of them.
             reads = [list(range(bool(k), len(row))) for k, row in enumerate(rows)]
-            after = np.cumsum([1] + [len(c) for c in candidates])
+            after = np.cumsum([1] + [len(c) for c in chosen])
             terms = [
                 (after[k] + j - 1 if j else 0, token, k)
-                for k, c in enumerate(candidates)
+                for k, c in enumerate(chosen)
                 for j, token in enumerate([*c, special.end])
             ]
         if self.layout.kind == "causal":
@@ -92,7 +91,7 @@ class ClozeStyle:
         else:
             sequences = (branches(given, rows, reads, self.layout),)
         read_K, target_K, candidate_K = np.array(terms, np.int64).T
-        plan = Terms(read_K, target_K, candidate_K, len(candidates), single)
+        plan = Terms(read_K, target_K, candidate_K, len(chosen), single)
         return Item(question, sequences, cut=given.cut, plan=plan)
 
     def loss(

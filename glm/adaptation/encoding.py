@@ -16,7 +16,7 @@ from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.objectives.layout import BLANK, Layout
 from tasks.errors import UserError
-from tasks.spec import Blank, Part, Text
+from tasks.spec import Blank, Cloze, Part, Text
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,21 @@ def answers(texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
     return [list(ids) for ids in tokenizer.encode_batch(strings)] if strings else []
 
 
+def candidates(questions: Sequence[Cloze], tokenizer: Tokenizer) -> list[list[list[int]]]:
+    """The ids of every candidate of every question. Raises `UserError` for one without any: it
+    would have nothing to be scored by."""
+    flat = iter(answers([c for q in questions for c in q.candidates], tokenizer))
+    found = [[next(flat) for _ in q.candidates] for q in questions]
+    for question, ids in zip(questions, found, strict=True):
+        for text, tokens in zip(question.candidates, ids, strict=True):
+            if not tokens:
+                raise UserError(
+                    f"question {question.id}: the candidate {text[:40]!r} has no token in this "
+                    f"vocabulary"
+                )
+    return found
+
+
 def source(
     parts: Sequence[Piece],
     special: Special,
@@ -136,19 +151,32 @@ def shorten(lengths: list[int], parts: Sequence[Piece], excess: int) -> list[int
         side: [i for i, p in enumerate(parts) if p.cut and p.side == side and kept[i]]
         for side in ("a", "b")
     }
-    count = {side: sum(kept[i] for i in free[side]) for side in free}
-    while excess and (count["a"] or count["b"]):
-        side = "a" if count["a"] > count["b"] else "b"
-        last = free[side][-1]
-        kept[last] -= 1
-        count[side] -= 1
-        excess -= 1
-        if not kept[last]:
-            free[side].pop()
+    a, b = (sum(kept[i] for i in free[side]) for side in ("a", "b"))
+
+    # Token by token from the side that has more (b when equal): first down to equal sides, then
+    # by turns.
+    gone = min(excess, a + b)
+    level = min(gone, abs(a - b))
+    turns = gone - level
+    from_a = level * (a > b) + turns // 2
+    for side, count in (("a", from_a), ("b", gone - from_a)):
+        for i in reversed(free[side]):
+            taken = min(kept[i], count)
+            kept[i] -= taken
+            count -= taken
+    return _level(kept, excess - gone)
+
+
+def _level(kept: list[int], excess: int) -> list[int] | None:
+    """Take `excess` tokens, one by one, from whichever part is the longest (the last of equals)."""
     while excess:
-        longest = max(range(len(kept)), key=lambda i: (kept[i], i), default=-1)
-        if longest < 0 or not kept[longest]:
+        top = max(kept, default=0)
+        if not top:
             return None
-        kept[longest] -= 1
-        excess -= 1
+        longest = [i for i, length in enumerate(kept) if length == top]
+        below = max((length for length in kept if length < top), default=0)
+        rounds, more = divmod(min(excess, (top - below) * len(longest)), len(longest))
+        for place, i in enumerate(reversed(longest)):
+            kept[i] -= rounds + (place < more)
+        excess -= rounds * len(longest) + more
     return kept

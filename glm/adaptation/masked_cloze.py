@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from glm.adaptation.cloze import Terms, candidate_scores, choose, question_loss, score
-from glm.adaptation.encoding import answers, pieces, source
+from glm.adaptation.encoding import candidates, pieces, source
 from glm.adaptation.items import Item, read_all, read_each
 from glm.data.sequences import Sequence as Row
 from glm.data.sequences import sequence
@@ -51,11 +51,10 @@ class BertClozeStyle:
         """Items with one sequence of at most `max_length` positions per length of candidate."""
         questions = list(questions)
         texts = pieces((q.text for q in questions), tokenizer)
-        flat = iter(answers([c for q in questions for c in q.candidates], tokenizer))
+        choices = candidates(questions, tokenizer)
         items = []
-        for question, text in zip(questions, texts, strict=True):
-            candidates = [next(flat) for _ in question.candidates]
-            lengths = sorted({len(c) for c in candidates})
+        for question, text, chosen in zip(questions, texts, choices, strict=True):
+            lengths = sorted({len(c) for c in chosen})
             rows, first, cut = [], {}, 0
             for n in lengths:
                 given = source(text, tokenizer.special, max_length, question.id, masks=n)
@@ -66,12 +65,12 @@ class BertClozeStyle:
                 cut = max(cut, given.cut)
             terms = [
                 (first[len(c)] + j, token, k)
-                for k, c in enumerate(candidates)
+                for k, c in enumerate(chosen)
                 for j, token in enumerate(c)
             ]
             read_K, target_K, candidate_K = np.array(terms, np.int64).reshape(-1, 3).T
             single = question.verbalizer and lengths == [1]
-            plan = Terms(read_K, target_K, candidate_K, len(candidates), single)
+            plan = Terms(read_K, target_K, candidate_K, len(chosen), single)
             items.append(Item(question, tuple(rows), cut=cut, plan=plan))
         return items
 

@@ -3,10 +3,10 @@
 A damaged file or line is the user's error, with the place; nothing is passed over in silence.
 """
 
-import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tasks.errors import UserError
 from tasks.source import files
@@ -32,14 +32,8 @@ def read(path: Path, format: str = "auto", field: str = "text") -> Iterator[str]
 
 def jsonl(path: Path, field: str) -> Iterator[str]:
     """The texts in a field of the objects of a JSON Lines file."""
-    for line in files.text_lines(path):
-        text = _whole(path, line)
-        if not text.strip():
-            continue
-        try:
-            document = json.loads(text)[field]
-        except (ValueError, KeyError, TypeError):
-            document = None
+    for line in files.jsonl([path]):
+        document = _whole(path, line).get(field)
         if not isinstance(document, str):
             raise UserError(f"{path}:{line.number}: no JSON object with text in {field!r}")
         yield document
@@ -47,13 +41,18 @@ def jsonl(path: Path, field: str) -> Iterator[str]:
 
 def _lines(path: Path, field: str) -> Iterator[str]:
     for line in files.text_lines(path):
-        yield _whole(path, line).strip()
+        yield _whole(path, line)["text"].strip()
 
 
-def _whole(path: Path, line: files.Line) -> str:
-    if line.record is None:
-        raise UserError(f"{path}:{line.number}: {line.fault}: {line.sample[:80]!r}")
-    return line.record["text"]
+def _whole(path: Path, line: files.Line) -> Mapping[str, Any]:
+    fault = line.fault
+    if line.record is not None:
+        try:
+            files.require_clean(line.record)
+            return line.record
+        except files.BadRow as error:
+            fault = str(error)
+    raise UserError(f"{path}:{line.number}: {fault}: {line.sample[:80]!r}")
 
 
 def _parquet(path: Path, field: str) -> Iterator[str]:
@@ -65,6 +64,9 @@ def _parquet(path: Path, field: str) -> Iterator[str]:
         if field not in file.schema_arrow.names:
             columns = ", ".join(file.schema_arrow.names)
             raise UserError(f"{path}: no column {field!r}, only {columns}")
+        column = file.schema_arrow.field(field).type
+        if not (pyarrow.types.is_string(column) or pyarrow.types.is_large_string(column)):
+            raise UserError(f"{path}: the column {field!r} holds {column}, not text")
         for batch in file.iter_batches(AT_ONCE, columns=[field]):
             yield from (text or "" for text in batch.column(0).to_pylist())
     except (OSError, pyarrow.ArrowException) as error:

@@ -19,7 +19,7 @@ from typing import Any
 
 from tasks.generation import bleu, caption, rouge
 from tasks.generation.text_repair import spaced
-from tasks.source.faults import identity, require, shape, texts
+from tasks.source.faults import identity, require, shape, texts, visible
 from tasks.source.files import BadRow
 from tasks.source.formats import squad
 from tasks.spec import Blank, Generate, How, OnHub, Part, Question, Row, Task, Text
@@ -102,7 +102,7 @@ def check(row: Row) -> str | None:
     if fault or not answers or len(answers) != len(starts):
         return fault or "field 'answers' is empty or its lists differ in length"
     for answer, start in zip(answers, starts):
-        if not isinstance(answer, str) or not answer.strip():
+        if not isinstance(answer, str) or not visible(answer):
             return f"answer is no text: {answer!r}"
         if isinstance(start, bool) or not isinstance(start, int):
             return f"answer_start is no index: {start!r}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from tasks.language.lambada import mode, notes
 from tasks.language.perplexity import BPB, PPL, REFERENCE_PPL
-from tasks.source.faults import identity, texts
+from tasks.source.faults import LONGEST_DOCUMENT, identity, texts
 from tasks.source.formats import numbered
 from tasks.spec import Continue, How, Question, Row, Task
 
@@ -29,7 +29,7 @@ def rows(record: Mapping[str, Any]) -> list[Row]:
 
 
 def check(row: Row) -> str | None:
-    return texts(row, "text")
+    return texts(row, "text", longest=LONGEST_DOCUMENT)
 
 
 HELDOUT = Task(

@@ -1,14 +1,21 @@
 """What is wrong with a file's rows, and the report that says so once for the whole file."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.source.files import LONGEST_TEXT, BadRow
+from tasks.source.files import BadRow
 
 SAMPLES = 5
 LINES_SHOWN = 40
+KINDS_SHOWN = 20
+# Characters. No field that is asked about comes near the first, no document near the second.
+LONGEST_TEXT = 250_000
+LONGEST_DOCUMENT = 1_000_000
+LONGEST_ID = 200
+UNSEEN = frozenset("Zs Zl Zp Cc Cf Cn Co Cs Mn".split())  # categories of Unicode
 
 
 @dataclass(frozen=True)
@@ -28,23 +35,23 @@ class Fault:
 
 def report(name: str, faults: Sequence[Fault], rows: int) -> str:
     """The report of one file: counts by kind, line numbers and the first five samples."""
-    kinds = Counter(fault.sentence.partition(":")[0] for fault in faults)
+    kinds = Counter(_shown(fault.sentence.partition(":")[0]) for fault in faults)
     places = [str(line) for line in dict.fromkeys(fault.line for fault in faults)]
     more = len(places) - LINES_SHOWN
     text = [f"{name}: {len(faults)} bad rows beside {rows} good ones."]
-    text += [f"  {count} x {kind}" for kind, count in kinds.most_common()]
+    text += [f"  {count} x {kind}" for kind, count in kinds.most_common(KINDS_SHOWN)]
     text += ["  lines " + ", ".join(places[:LINES_SHOWN]) + (f" and {more} more" * (more > 0))]
     for fault in faults[:SAMPLES]:
-        called = f" (id {fault.id})" if fault.id else ""
-        text += [f"  line {fault.line}{called}: {fault.sentence}"]
+        called = f" (id {_shown(fault.id)})" if fault.id else ""
+        text += [f"  line {fault.line}{called}: {_shown(fault.sentence, 200)}"]
         text += [f"    {_shown(fault.sample)}"] if fault.sample else []
     text += ["  Mend the file, or leave these rows out with on_bad_row: skip."]
     return "\n".join(text)
 
 
 def _shown(sample: str, width: int = 96) -> str:
-    """A sample on one line, with what a terminal would obey (escapes, bells) made visible."""
-    plain = "".join(c if c.isprintable() else "\\" + f"x{ord(c):02x}" for c in sample)
+    """A text on one line, cut, with what a terminal would obey (escapes, bells) made visible."""
+    plain = "".join(c if c.isprintable() else "\\" + f"x{ord(c):02x}" for c in sample[: width + 1])
     return plain if len(plain) <= width else plain[: width - 3] + "..."
 
 
@@ -63,16 +70,35 @@ def shape(row: Mapping[str, Any], **types: type) -> str | None:
         value = row[name]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             return f"field '{name}' is of another type: {type(value).__name__}, not {kind.__name__}"
-        if isinstance(value, str) and len(value) > LONGEST_TEXT:
-            return f"field '{name}' is too long: {len(value)} characters, at most {LONGEST_TEXT}"
+        if isinstance(value, str) and len(value) > LONGEST_DOCUMENT:
+            return _too_long(name, value, LONGEST_DOCUMENT)
     return None
 
 
-def texts(row: Mapping[str, Any], *names: str) -> str | None:
-    """The first of the fields that is not a string with something in it."""
-    fault = shape(row, **dict.fromkeys(names, str))
-    empty = [name for name in names if not fault and not row[name].strip()]
-    return fault or (f"field '{empty[0]}' is empty" if empty else None)
+def texts(row: Mapping[str, Any], *names: str, longest: int = LONGEST_TEXT) -> str | None:
+    """The first of the fields that is not a string with something to be seen in it, or too long."""
+    if fault := shape(row, **dict.fromkeys(names, str)):
+        return fault
+    for name in names:
+        if not visible(row[name]):
+            return f"field '{name}' is empty: there is nothing to be seen in it"
+        if len(row[name]) > longest:
+            return _too_long(name, row[name], longest)
+    return None
+
+
+def _too_long(name: str, text: str, longest: int) -> str:
+    return f"field '{name}' is too long: {len(text)} characters, at most {longest}"
+
+
+def visible(text: str) -> bool:
+    """Whether a text has a character to be seen: white space, control and format characters (zero
+    width ones among them) and marks on no letter are nothing to a tokenizer.
+
+    >>> visible("\u200b \ufeff"), visible("a\u200b")
+    (False, True)
+    """
+    return any(unicodedata.category(letter) not in UNSEEN for letter in text)
 
 
 def label(row: Mapping[str, Any], allowed: Collection[Any]) -> str | None:
@@ -96,7 +122,10 @@ def identity(record: Mapping[str, Any], name: str = "idx") -> str:
     value = record.get(name)
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
         raise BadRow(f"field '{name}' is missing or no index: {value!r}")
-    return str(value)
+    text = str(value)
+    if len(text) > LONGEST_ID:
+        raise BadRow(f"field '{name}' is too long for an index: {len(text)} characters")
+    return text
 
 
 def kept(record: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Files as their publishers wrote them: plain, .xz or .gz, a line at a time, with line numbers.
 
-A fault in one line (broken JSON, bad UTF-8, NUL) is a value, so that a report can count them all.
-Damage to the file itself (missing, cut short, unreadable) is a `UserError` at once.
+A fault in one line (broken JSON, bad UTF-8, NUL, an endless line) is a value, so that a report can
+count them all. Damage to the file itself (missing, cut short, unreadable, a small file that unpacks
+without end) is a `UserError` at once. No more than a line is in memory.
 """
 
 import gzip
@@ -19,8 +20,12 @@ from typing import IO, Any, NoReturn
 from tasks.errors import UserError
 
 SUFFIXES = ("", ".xz", ".gz")
-LONGEST_LINE = 64 * 2**20  # bytes; a file of one endless line must not fill the memory
-LONGEST_TEXT = 1_000_000  # characters; no field of any data set here comes near
+# No data set here comes near these; what does is an accident or an attack, and fills the memory.
+LONGEST_LINE = 8 * 2**20  # bytes
+LARGEST_JSON = 64 * 2**20  # bytes of a file that is one JSON value
+MOST_PACKED = 200  # how much smaller than its text a file may be,
+LARGEST_UNPACKED = 64 * 2**20  # if that has more bytes than these
+DEEPEST = 32  # levels of a record
 
 
 class BadRow(Exception):
@@ -47,6 +52,8 @@ def opened(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
         raise UserError(
             f"{path}: the compressed file is damaged or cut short ({error}). Fetch it again."
         ) from None
+    except MemoryError:
+        raise UserError(f"{path}: there is not the memory to unpack this file.") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
 
@@ -61,25 +68,57 @@ def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
 
 def text_lines(path: Path) -> Iterator[Line]:
     """The lines of a text file as records {"text": line}, line ends removed, blank lines kept."""
+    for number, (raw, length) in enumerate(_lines(path), start=1):
+        if number == 1:
+            raw = raw.removeprefix(b"\xef\xbb\xbf")  # some editors write a byte order mark
+        raw = raw.rstrip(b"\r\n")
+        sample = raw[:100].decode("utf-8", "replace")
+        if length > LONGEST_LINE:
+            fault = f"line too long: {length} bytes, at most {LONGEST_LINE}"
+            yield Line(number, None, fault, sample)
+            continue
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            yield Line(number, None, f"not UTF-8: byte {error.start + 1}", sample)
+            continue
+        if "\x00" in text:
+            yield Line(number, None, "NUL character", sample)
+        else:
+            yield Line(number, {"text": text}, sample=text[:100])
+
+
+def _lines(path: Path) -> Iterator[tuple[bytes, int]]:
+    """The beginning of every line, all of it up to the longest there may be, and its length."""
+    unpacked = 0
     with opened(path) as stream:
-        number = 0
         while raw := stream.readline(LONGEST_LINE + 1):
-            number += 1
-            if len(raw) > LONGEST_LINE:
-                raise UserError(f"{path}: line {number} is longer than {LONGEST_LINE} bytes.")
-            if number == 1:
-                raw = raw.removeprefix(b"\xef\xbb\xbf")  # some editors write a byte order mark
-            raw = raw.rstrip(b"\r\n")
-            try:
-                text = raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                sample = raw[:100].decode("utf-8", "replace")
-                yield Line(number, None, f"not UTF-8: byte {error.start + 1}", sample)
-                continue
-            if "\x00" in text:
-                yield Line(number, None, "NUL character", text[:100])
-            else:
-                yield Line(number, {"text": text}, sample=text[:100])
+            length, rest = len(raw), raw
+            while not rest.endswith(b"\n") and (rest := stream.readline(LONGEST_LINE)):
+                length += len(rest)
+                _require_sane(path, unpacked + length)
+            unpacked += length
+            _require_sane(path, unpacked)
+            yield raw, length
+
+
+def _require_sane(path: Path, unpacked: int) -> None:
+    """Raises `UserError` for a file that has unpacked to many times its size."""
+    packed = path.suffix in SUFFIXES[1:] and unpacked > LARGEST_UNPACKED
+    if packed and unpacked > MOST_PACKED * path.stat().st_size:
+        raise UserError(
+            f"{path}: unpacks to more than {MOST_PACKED} times its size, as no text does. "
+            f"Unpack it yourself if it is meant so."
+        )
+
+
+def whole_json(path: Path) -> Any:
+    """A file that is one JSON value. Raises `BadRow` where it is none, or too large to be read."""
+    with opened(path) as stream:
+        content = stream.read(LARGEST_JSON + 1)
+    if len(content) > LARGEST_JSON:
+        raise BadRow(f"too large: more than {LARGEST_JSON} bytes; write its records as JSON lines")
+    return _value(content)
 
 
 def jsonl(paths: Sequence[Path]) -> Iterator[Line]:
@@ -93,40 +132,58 @@ def jsonl(paths: Sequence[Path]) -> Iterator[Line]:
 
 def _parsed(line: Line, text: str) -> Line:
     try:
-        record = json.loads(text, parse_constant=_no_constant)
+        record = _value(text)
         if not isinstance(record, dict):
             raise BadRow(f"not a JSON object: {type(record).__name__}")
-        if "\\u" in text:  # only an escape can hide what `text_lines` has not seen
-            _require_clean(record)
+    except BadRow as error:
+        return Line(line.number, None, str(error), line.sample)
+    return Line(line.number, record, sample=line.sample)
+
+
+def _value(text: str | bytes) -> Any:
+    """The value of a JSON text; raises `BadRow`."""
+    try:
+        return json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        fault = f"not JSON: {error.msg} at column {error.colno}"
+        raise BadRow(f"not JSON: {error.msg} at column {error.colno}") from None
+    except UnicodeDecodeError as error:
+        raise BadRow(f"not UTF-8: byte {error.start + 1}") from None
     except RecursionError:
-        fault = "not JSON: nested too deeply"
-    except (BadRow, ValueError) as error:  # ValueError: a number of thousands of digits
-        fault = str(error) if isinstance(error, BadRow) else "not JSON: a number too long"
-    else:
-        return Line(line.number, record, sample=line.sample)
-    return Line(line.number, None, fault, line.sample)
+        raise BadRow("not JSON: nested too deeply") from None
+    except ValueError:
+        raise BadRow("not JSON: a number too long") from None
 
 
 def _no_constant(name: str) -> NoReturn:
     raise BadRow(f"not JSON: {name} is no number")
 
 
-def _require_clean(value: Any) -> None:
-    """Refuses NUL and lone surrogates, which no tokenizer and no file takes."""
-    if isinstance(value, str):
-        if "\x00" in value:
-            raise BadRow("NUL character")
-        if any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise BadRow("broken Unicode: half of a surrogate pair")
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            _require_clean(key)
-            _require_clean(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _require_clean(inner)
+def require_clean(record: Any) -> None:
+    """Raises `BadRow` for what no tokenizer and no file takes, wherever it stands in a record: NUL,
+    half of a surrogate pair, nesting without end."""
+    level = [record]
+    for _ in range(DEEPEST):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                _require_text(value)
+            elif isinstance(value, Mapping):
+                below += [*value.keys(), *value.values()]
+            elif isinstance(value, list | tuple):
+                below += value
+        if not below:
+            return
+        level = below
+    raise BadRow(f"nested too deeply: more than {DEEPEST} levels")
+
+
+def _require_text(text: str) -> None:
+    if "\x00" in text:
+        raise BadRow("NUL character")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadRow("broken Unicode: half of a surrogate pair") from None
 
 
 def digest(paths: Sequence[Path]) -> str:

@@ -4,7 +4,6 @@ Each reader takes the files of a split and yields their records as `Line`s, so t
 reader in `Task.read`. A record without an id of its own gets its number.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.source import files
-from tasks.source.files import Line, opened, text_lines
+from tasks.source.files import BadRow, Line, text_lines
 
 Names = dict[str, tuple[tuple[str, ...], ...]]
 
@@ -62,12 +61,11 @@ def squad(paths: Sequence[Path]) -> Iterator[Line]:
     if ".jsonl" in paths[0].suffixes:
         yield from numbered(paths)
         return
-    with opened(paths[0]) as stream:
-        try:
-            whole = json.load(stream)
-        except (ValueError, RecursionError) as error:
-            yield Line(1, None, f"not JSON: {error}")
-            return
+    try:
+        whole = files.whole_json(paths[0])
+    except BadRow as error:
+        yield Line(1, None, str(error))
+        return
     articles = whole.get("data") if isinstance(whole, Mapping) else whole
     if not isinstance(articles, list):
         yield Line(1, None, "not in SQuAD's layout: no list of articles under 'data'")

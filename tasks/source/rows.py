@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tasks.errors import UserError
 from tasks.source.faults import Fault, report
-from tasks.source.files import BadRow, Line
+from tasks.source.files import BadRow, Line, require_clean
 from tasks.source.folder import Folder
 from tasks.source.hub import Hub
 from tasks.source.split import Parse
@@ -62,6 +62,7 @@ def checked(
             faults.append(Fault(line.number, "", line.fault, line.sample))
             continue
         try:
+            require_clean(line.record)
             found = parse(line.record) if parse else [{"id": str(line.number)} | dict(line.record)]
         except BadRow as error:
             faults.append(Fault(line.number, "", str(error), line.sample))

@@ -20,7 +20,7 @@ from typing import Any
 from tasks.blind import swapped
 from tasks.metrics import RECORD as RECORD_METRICS
 from tasks.metrics import RECORD_ASCII
-from tasks.source.faults import identity, require, shape, texts
+from tasks.source.faults import identity, require, shape, texts, visible
 from tasks.spec import Classify, Cloze, How, Part, Question, Row, Task, Text
 from tasks.superglue.official import on_hub
 from tasks.wording import BLANK, cut, require_pattern, write
@@ -96,7 +96,7 @@ def _span(text: str, span: Any) -> str:
     require(shape(span, start=int, end=int))
     start, end = span["start"], span["end"] + 1
     found = text[start:end] if 0 <= start < end <= len(text) else ""
-    require(None if found.strip() else f"span is not in its text: {span!r}")
+    require(None if visible(found) else f"span is not in its text: {span!r}")
     if span.get("text", found) != found:
         require(f"span is not in its text: {span['text']!r}, where the passage has {found!r}")
     return found
@@ -122,6 +122,9 @@ def check(row: Row) -> str | None:
         return "no entities: the list is empty"
     if "answers" in row and not row["answers"]:
         return "no answers: the list is empty"
+    unseen = [e for e in row["entities"] if not isinstance(e, str) or not visible(e)]
+    if unseen:
+        return f"an entity is no text: {unseen[0]!r}"
     absent = [e for e in (*row["entities"], *row.get("answers", ())) if e not in row["passage"]]
     return f"span is not in its text: {absent[0]!r}" if absent else None
 

@@ -10,7 +10,7 @@ prominent groups." Similar sense of "place"? [MASK].          No | Yes
 
 from tasks.blind import swapped
 from tasks.metrics import ACCURACY
-from tasks.source.faults import kept, label, shape, texts
+from tasks.source.faults import kept, label, shape, texts, visible
 from tasks.spec import Cloze, How, Question, Row, Task, Text
 from tasks.superglue.official import hub_rows, on_hub
 from tasks.wording import BLANK, cut, gold, marked, pair, require_pattern, write
@@ -55,7 +55,7 @@ def check(row: Row) -> str | None:
         return fault
     for n in "12":
         sentence, start, end = row[f"sentence{n}"], row[f"start{n}"], row[f"end{n}"]
-        if not 0 <= start < end <= len(sentence) or not sentence[start:end].strip():
+        if not 0 <= start < end <= len(sentence) or not visible(sentence[start:end]):
             return f"span is not in its text: {start}..{end} of sentence{n}"
     return label(row, LABELS)
 

@@ -25,7 +25,7 @@ from typing import Any
 from tasks.blind import swapped
 from tasks.errors import UserError
 from tasks.metrics import ACCURACY
-from tasks.source.faults import kept, label, require, shape, texts
+from tasks.source.faults import kept, label, require, shape, texts, visible
 from tasks.spec import Classify, Cloze, How, Question, Row, Task, Text
 from tasks.superglue.noun_phrases import RULE, negatives
 from tasks.superglue.official import hub_rows, on_hub
@@ -82,7 +82,7 @@ def _by_nine(others: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 def others_than_span(row: Row) -> tuple[str, ...]:
     """The row's own candidates, or mined ones: distinct, none of them the span."""
-    given = {c.casefold(): c for c in row.get("candidates", ()) if c.strip()}
+    given = {c.casefold(): c for c in row.get("candidates", ()) if visible(c)}
     given.pop(row["span1_text"].casefold(), None)
     found = pronoun_span(row)
     return tuple(given.values()) or negatives(row["text"], row["span1_text"], found or (0, 0))

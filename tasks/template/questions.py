@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.generation.text_repair import spaced
-from tasks.source.faults import identity, texts
+from tasks.source.faults import identity, texts, visible
 from tasks.source.files import BadRow
 from tasks.spec import Blank, Classify, Cloze, Generate, How, Part, Question, Row, Text
 from tasks.wording import bare, uncapitalised, write
@@ -93,7 +93,7 @@ class Template:
             if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
                 return f"field '{self.candidates}' is no list of texts"
         choices = self.choices(row)
-        if len(set(choices)) < max(len(choices), 2) or not all(choices):
+        if len(set(choices)) < max(len(choices), 2) or not all(map(visible, choices)):
             return f"candidates that are empty, equal or fewer than two: {', '.join(choices)}"
         values = self.values(choices)
         if self.label in row and not _places(row[self.label], values):

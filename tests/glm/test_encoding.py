@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken
-from tokenizers.implementations import ByteLevelBPETokenizer
+from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 
-from glm.adaptation.encoding import pieces, source
+from glm.adaptation.cloze import ClozeStyle
+from glm.adaptation.encoding import Piece, pieces, shorten, source
+from glm.adaptation.masked_cloze import BertClozeStyle
 from glm.data.tokenizer import Tokenizer, bert, bpe, train_wordpiece
+from tasks.errors import UserError
 from tasks.spec import Blank, Classify, Cloze, Generate, Part, Text
 from tasks.wording import marked
 from tests.tasks.prompts import asked
@@ -137,3 +140,44 @@ def test_no_border_between_parts_changes_a_text(
         for parts, ids in zip(texts, tokenizer.encode_parts(texts), strict=True):
             assert len(ids) == len(parts)
             assert [i for part in ids for i in part] == tokenizer.encode("".join(parts))
+
+
+# ---- shortening
+
+
+def one_by_one(lengths: list[int], parts: list[Piece], excess: int) -> list[int] | None:
+    """The rule as GLM and PET apply it, a token at a time."""
+    kept = list(lengths)
+    for _ in range(excess):
+        free = {
+            side: [i for i, p in enumerate(parts) if p.cut and p.side == side and kept[i]]
+            for side in "ab"
+        }
+        count = {side: sum(kept[i] for i in free[side]) for side in free}
+        if count["a"] or count["b"]:
+            kept[free["a" if count["a"] > count["b"] else "b"][-1]] -= 1
+            continue
+        longest = max(range(len(kept)), key=lambda i: (kept[i], i), default=-1)
+        if longest < 0 or not kept[longest]:
+            return None
+        kept[longest] -= 1
+    return kept
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.sampled_from("ab")), max_size=6),
+    st.integers(0, 40),
+)
+def test_shortening_at_once_is_shortening_token_by_token(
+    made: list[tuple[int, bool, str]], excess: int
+) -> None:
+    lengths = [length for length, _, _ in made]
+    parts = [Piece([0] * length, "end" * cut, side) for length, cut, side in made]
+    assert shorten(lengths, parts, excess) == one_by_one(lengths, parts, excess)
+
+
+def test_a_candidate_without_a_token_is_named(trained: dict[str, Tokenizer]) -> None:
+    question = Cloze("7", (Part("tea"), Blank()), ("Bob", "\u200b"))
+    for style in (ClozeStyle(), BertClozeStyle()):
+        with pytest.raises(UserError, match=r"question 7: the candidate .* has no token"):
+            style.encode([question], trained["bert"], 64)

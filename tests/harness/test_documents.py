@@ -48,6 +48,9 @@ def test_every_format_gives_the_same_documents(name: str, tmp_path: Path) -> Non
     [
         ("c.jsonl", b'{"body": "fine"}\n{"body": 3}\n', "c.jsonl:2: no JSON object with text"),
         ("c.jsonl", b'{"body": "fine"}\n{"text": "x"}\n', "c.jsonl:2: no JSON object with text"),
+        ("c.jsonl", b'{"body": "a"}\n{"body": "\\ud800"}\n', "c.jsonl:2: broken Unicode: half"),
+        ("c.jsonl", b'{"body": "a"}\n' + b"[" * 100_000 + b"\n", "c.jsonl:2: not JSON: nested too"),
+        ("c.jsonl", b'{"body": "a\\u0000"}\n', "c.jsonl:1: NUL character"),
         ("c.txt", b"fine\n\xff\xfe broken\n", "c.txt:2: not UTF-8"),
         ("c.jsonl.xz", lzma.compress(b'{"body": "x"}\n' * 999)[:-20], "damaged or cut short"),
         ("c.parquet", b"no parquet at all", "cannot be read as parquet"),
@@ -65,3 +68,10 @@ def test_a_damaged_file_is_one_message_with_its_place(
 def test_a_parquet_file_without_the_column_names_those_it_has(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no column 'text', only body"):
         list(documents.read(write(tmp_path, "c.parquet"), "auto", "text"))
+
+
+@pytest.mark.parametrize("values", [[1, 2], [[1], [2]], [b"a", b"b"]])
+def test_a_parquet_column_that_holds_no_text_is_refused(values: list, tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"body": values}), tmp_path / "c.parquet")
+    with pytest.raises(UserError, match=r"the column 'body' holds .*, not text"):
+        list(documents.read(tmp_path / "c.parquet", "auto", "body"))
