@@ -9,7 +9,7 @@ from typing import Any
 from results import checklist, items, paper, scores, statistics, tables, wording
 from results.cells import Entry, examples
 from results.ledger import QUANTITIES, shown
-from results.scores import Manifest, inside
+from results.scores import Manifest, inside, unsound
 from results.tables import Line, Table
 from tasks.errors import UserError
 from tasks.metrics.floors import FLOORS
@@ -176,7 +176,8 @@ def _settings(grid: Manifest, title: str, folders: Sequence[str | None]) -> list
 def _json(grid: Manifest, folder: str, name: str) -> Mapping[str, Any]:
     path = inside(grid.store, folder)
     try:
-        read = json.loads((path / name).read_text(encoding="utf-8")) if path else {}
+        sound = path is not None and not unsound(grid.store, folder, name)
+        read = json.loads((path / name).read_text(encoding="utf-8")) if path and sound else {}
     except (OSError, ValueError):
         return {}
     return read if isinstance(read, dict) else {}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from results.scores import Manifest, inside
+from results.scores import Manifest, inside, unsound
 from tasks.sums import COMBINATIONS
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class _Sums:
 def _read(grid: Manifest, folder: str, task: str) -> _Sums | None:
     """The sums of a score folder; None without a readable file or with a single cluster."""
     path = inside(grid.store, folder)
-    if path is None or not (path / "items.parquet").is_file():
+    if path is None or unsound(grid.store, folder, "items.parquet"):
         return None
     import numpy as np
     import pyarrow

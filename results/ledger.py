@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from results.scores import Manifest, inside
+from results.scores import Manifest, inside, unsound
 
 # In the order shown. The first four are what `match` can hold equal across variants.
 QUANTITIES = {
@@ -65,9 +65,11 @@ def _pretraining(
     path = inside(grid.store, folder)
     ledger, reason = {}, ""
     try:
-        if path is None:
+        if path is None or not path.is_dir():
             raise FileNotFoundError
-        ledger = json.loads((path / "ledger.json").read_text(encoding="utf-8"))
+        reason = unsound(grid.store, folder, "ledger.json")
+        if not reason:
+            ledger = json.loads((path / "ledger.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         reason = "no ledger: not finished"
     except (OSError, ValueError) as error:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.scores import Manifest, inside
+from results.scores import Manifest, inside, unsound
 
 GENERATED = ("cnndm", "xsum", "gigaword", "squad_qg", "yahoo")  # tasks whose answers are text
 SAMPLES = 3
@@ -27,7 +27,7 @@ def rows(grid: Manifest, folder: str | None, columns: Sequence[str]) -> list[Map
     Empty where there is no readable file: a report is not lost over a missing sample.
     """
     path = inside(grid.store, folder)
-    if path is None or not (path / "predictions.parquet").is_file():
+    if path is None or unsound(grid.store, folder, "predictions.parquet"):
         return []
     import pyarrow
     import pyarrow.parquet as parquet

@@ -6,7 +6,6 @@
 A file whose bytes would not change is left alone. The same store gives the same bytes.
 """
 
-import os
 from pathlib import Path
 
 from results import (
@@ -23,6 +22,7 @@ from results import (
     tables,
 )
 from results.explanation import explain
+from tasks import atomic
 
 __all__ = ["explain", "write"]
 
@@ -72,9 +72,7 @@ def _put(path: Path, text: str) -> Path:
     encoded = text.encode("utf-8")
     if path.exists() and path.read_bytes() == encoded:
         return path
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(encoded)
-    part.replace(path)
+    atomic.write(path, encoded)
     return path
 
 

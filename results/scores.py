@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from tasks.checksums import fault
 from tasks.errors import UserError
 
 if TYPE_CHECKING:
@@ -72,6 +73,18 @@ def inside(store: Path, relative: str | None) -> Path | None:
     return store / pure
 
 
+def unsound(store: Path, relative: str | None, *names: str) -> str:
+    """Why these files of a step's folder cannot be believed; "" where they can.
+
+    The folder must be what its name says, and the files as they were when it was finished.
+    """
+    path = inside(store, relative)
+    if path is None:
+        return f"the manifest names no usable folder ({relative!r})"
+    reason = fault(path, only=names)
+    return f"{relative}: {reason}; run the grid again to make it again" if reason else ""
+
+
 def load(store: Path | str, grid: str) -> "pd.DataFrame":
     """All scores of `grid` as a long frame with the columns `FIELDS`.
 
@@ -112,9 +125,9 @@ def records(grid: Manifest) -> list[dict[str, Any]]:
 
 def scores(store: Path, folder: str) -> Mapping[str, Any] | str:
     """The contents of a folder's `scores.json`, or the sentence that says what is wrong with it."""
-    path = inside(store, folder)
-    if path is None:
-        return f"the manifest names no usable score folder ({folder!r})"
+    path, wrong = inside(store, folder), unsound(store, folder, "scores.json")
+    if wrong or path is None:
+        return wrong
     try:
         read = json.loads((path / "scores.json").read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from glm.models.backbone import Backbone
 from glm.models.transformer import Shape, Transformer
+from tasks import atomic
 from tasks.errors import UserError
 
 VERSION = 1
@@ -64,7 +65,7 @@ def save(
     if optimiser is not None:
         moments = _moments(optimiser, _names(model, head))
         record["optimiser"] = _write(folder, f"optimiser{suffix}.safetensors", moments)
-    _replace(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    atomic.write_json(folder / RECORD, record, lasting=True)
     for key in ("model", "optimiser"):
         if before.get(key) and before[key] != record[key]:
             (folder / before[key]).unlink(missing_ok=True)
@@ -187,12 +188,3 @@ def _write(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> str:
         os.fsync(written.fileno())
     os.replace(part, folder / name)
     return name
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_suffix(".part")
-    with open(part, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)

@@ -19,7 +19,7 @@ REGISTRIES = (
     *("tasks", "ablations.systems", "ablations.recipes", "ablations.tables"),
     *("glm", "glm.adaptation.styles", "harness.steps"),
 )
-MACHINERY = ("harness.steps.step", "harness.steps.identity")
+MACHINERY = ("harness.steps.step", "harness.steps.identity", "tasks.atomic", "tasks.checksums")
 
 _texts: dict[str, bytes] = {}  # sources that lie in no file: plugins that came with a step
 

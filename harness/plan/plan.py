@@ -14,8 +14,8 @@ from typing import Any
 
 from harness import cpus
 from harness.steps.step import Machine, Step
-from harness.store.checksums import read_json
 from harness.store.store import Store
+from tasks.atomic import read_json
 
 H100 = 989e12  # dense bf16 FLOP/s, NVIDIA's data sheet
 UTILISATION = 0.4  # of it, assumed for large models

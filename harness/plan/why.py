@@ -5,8 +5,9 @@ from typing import Any
 
 from harness.steps.step import Step, described, ordered
 from harness.store import edited
-from harness.store.checksums import fault, read_json
 from harness.store.store import Store
+from tasks.atomic import read_json
+from tasks.checksums import fault
 
 ABSENT = "(not there)"
 

@@ -22,8 +22,8 @@ from harness import errors
 from harness.steps.step import Machine
 from harness.store import attempts as record
 from harness.store import edited, locks, provenance
-from harness.store.checksums import fault
 from harness.store.store import Order, Store
+from tasks.checksums import fault
 
 
 @dataclass(frozen=True)

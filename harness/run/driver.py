@@ -14,8 +14,9 @@ from harness.run.scheduler import Schedule
 from harness.run.signals import Stop
 from harness.steps.step import Machine, Step, ordered
 from harness.store import locks, provenance
-from harness.store.checksums import fault, read_json, write_json
 from harness.store.store import Store
+from tasks.atomic import read_json, write_json
+from tasks.checksums import fault
 
 SMALL = 1 << 20  # bytes; smaller files of finished steps are read in full when a run begins
 

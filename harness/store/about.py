@@ -18,8 +18,8 @@ from typing import Any
 from harness.grid.expansion import Cell, Expansion
 from harness.grid.overrides import scaled
 from harness.steps.step import Step
-from harness.store.checksums import read_json
 from harness.store.store import Store
+from tasks.atomic import read_json
 
 LEDGER = ("corpus_tokens", "positions", "targets", "flops", "steps", "seconds", "device")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.steps.step import Machine
-from harness.store.checksums import as_json, read_json
+from tasks.atomic import read_json, write_json
 
 
 def open_record(part: Path, machine: Machine) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def open_record(part: Path, machine: Machine) -> list[dict[str, Any]]:
             "micro_batch": machine.micro_batch,
         }
     )
-    _write(part / "attempts.json", attempts)
+    write_json(part / "attempts.json", attempts)
     return attempts
 
 
@@ -46,13 +46,7 @@ def close_record(
     if attempts:
         attempts[-1].update(ended=time.time(), outcome=state, reason=reason)
         attempts[-1]["seconds"] = round(time.time() - began, 3)
-        _write(part / "attempts.json", attempts)
-
-
-def _write(path: Path, value: Any) -> None:
-    beside = path.with_name(f".{path.name}")
-    beside.write_text(as_json(value))
-    beside.replace(path)
+        write_json(part / "attempts.json", attempts)
 
 
 def _mend(log: Path) -> None:

@@ -17,7 +17,7 @@ from harness.errors import UserError
 from harness.steps.identity import hexdigest
 from harness.steps.step import Step
 from harness.store import locks
-from harness.store.checksums import read_json
+from tasks.atomic import read_json
 
 if TYPE_CHECKING:
     from harness.store.store import Store

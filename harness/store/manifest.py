@@ -13,9 +13,9 @@ from harness.grid.expansion import Cell, Expansion, Trial
 from harness.steps.step import Step, ordered
 from harness.store import edited
 from harness.store.about import about, examples
-from harness.store.checksums import read_json, write_json
 from harness.store.edited import Edited
 from harness.store.store import Store
+from tasks.atomic import read_json, write_json
 
 VERSION = 1
 

@@ -24,11 +24,13 @@ from typing import Any
 
 from harness.code.plugin import Plugin
 from harness.errors import StoreDamaged, UserError
+from harness.steps import KINDS
 from harness.steps.identity import differences
 from harness.steps.step import Step, described
 from harness.store import edited
-from harness.store.checksums import FORMAT, as_json, checksums, fault, read_json, write_json
 from harness.store.edited import Code
+from tasks.atomic import as_json, read_json, write_json
+from tasks.checksums import FORMAT, checksums, fault
 
 OWN = ("locks", "quarantine", "sessions", "grids")  # folders that hold no steps
 
@@ -103,6 +105,10 @@ class Store:
     def scan(self, kinds: Iterable[str]) -> None:
         """List the kinds' folders once, so that looking up many steps costs no further calls."""
         for kind in kinds:
+            if (self.root / kind).is_file():
+                raise StoreDamaged(
+                    f"{self.root / kind} is a file, where a folder of results should be: move it"
+                )
             self._found[kind] = _listed(self.root / kind)
 
     def forget(self) -> None:
@@ -241,9 +247,13 @@ class Store:
         return found
 
     def verify(self) -> list[Fault]:
-        """Every folder that fails its checksums, read in full."""
+        """Every folder that fails its checksums, read in full, or is none of the harness's."""
         faults = ((folder, fault(folder)) for folder in self.folders())
-        return [Fault(folder, reason) for folder, reason in faults if reason]
+        found = [Fault(folder, reason) for folder, reason in faults if reason]
+        for kind in KINDS:
+            if (self.root / kind).is_file():
+                found.append(Fault(self.root / kind, "is a file, where a folder should be"))
+        return found
 
 
 def _listed(kind: Path) -> dict[str, str]:

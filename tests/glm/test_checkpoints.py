@@ -98,11 +98,11 @@ def test_a_writer_stopped_at_any_point_leaves_the_old_checkpoint(tmp_path, monke
     old, new = build(SHAPE, seed=1), build(SHAPE, seed=2)
     save(tmp_path, old, adamw(old), {"step": 1})
 
-    def stopped(*_):
+    def stopped(*_, **__):
         raise KeyboardInterrupt
 
     # The record is the last thing written: without it the new tensors do not exist.
-    monkeypatch.setattr("glm.training.checkpoints._replace", stopped)
+    monkeypatch.setattr("tasks.atomic.write_json", stopped)
     with pytest.raises(KeyboardInterrupt):
         save(tmp_path, new, None, {"step": 2})
     checkpoint = load(tmp_path)

@@ -9,8 +9,8 @@ from harness.grid import load as grids
 from harness.grid.expansion import Cell, Expansion, expand
 from harness.steps.step import Step
 from harness.store import manifest
-from harness.store.checksums import read_json, write_json
 from harness.store.store import Store
+from tasks.atomic import read_json, write_json
 
 Made = Callable[..., Expansion]
 

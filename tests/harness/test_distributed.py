@@ -17,8 +17,8 @@ from harness.run.driver import drive
 from harness.run.scheduler import Schedule
 from harness.steps.step import Step, ordered
 from harness.store.attempts import events
-from harness.store.checksums import read_json
 from harness.store.store import Store
+from tasks.atomic import read_json
 from tests.harness.cluster import cluster
 from tests.harness.small_pretraining import ALONE, ONE, WILD, killed
 

@@ -8,8 +8,8 @@ import pytest
 from harness.run.driver import drive
 from harness.run.scheduler import Schedule
 from harness.steps.step import Machine, Step, ordered
-from harness.store.checksums import read_json
 from harness.store.store import Store
+from tasks.atomic import read_json
 from tests.harness.driver import steps as counts
 from tests.harness.steps_for_tests import Add, Fault
 

@@ -15,8 +15,8 @@ import pytest
 
 from harness.run.driver import drive
 from harness.steps.step import Machine
-from harness.store.checksums import read_json
 from harness.store.store import Store
+from tasks.atomic import read_json
 from tests.harness.driver import steps
 
 LENGTH = 24

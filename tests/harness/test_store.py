@@ -11,8 +11,9 @@ from harness.errors import StoreDamaged, UserError
 from harness.run.driver import drive
 from harness.steps.step import Machine, Step, ordered
 from harness.store import locks
-from harness.store.checksums import fault
 from harness.store.store import Store
+from tasks.atomic import write_json
+from tasks.checksums import FORMAT, fault
 from tests.harness.steps_for_tests import Add, Count
 
 INLINE = Machine(executor="inline")
@@ -82,7 +83,17 @@ DAMAGE = {
     "no checksums": lambda folder: (folder / "checksums.json").unlink(),
     "an old schema": lambda folder: (folder / "checksums.json").write_text('{"files": {}}'),
     "a damaged spec": lambda folder: (folder / "spec.json").write_text("{"),
+    "checksums as a list": lambda folder: noted(folder, ["spec.json", "scores.json"]),
+    "checksums of one number": lambda folder: noted(folder, {"spec.json": 3}),
+    "checksums of a NUL": lambda folder: noted(folder, {"spec.json": [1, "x"], "\0": [0, ""]}),
+    "no checksum of the spec": lambda folder: noted(folder, {}),
+    "deep checksums": lambda folder: (folder / "checksums.json").write_text("[" * 100_000),
+    "binary checksums": lambda folder: (folder / "checksums.json").write_bytes(b"\xff\0"),
 }
+
+
+def noted(folder: Path, files: object) -> None:
+    write_json(folder / "checksums.json", {"format": FORMAT, "files": files})
 
 
 @pytest.mark.parametrize("how", DAMAGE)
@@ -96,6 +107,27 @@ def test_a_damaged_result_goes_to_quarantine_and_is_made_again(store: Store, how
     assert schedule.counts["ran"] == 1 and schedule.status[first.digest] == "done"
     assert list((store.root / "quarantine").glob(f"*{first.digest}*.json"))
     assert (store.path(second) / "scores.json").read_bytes() == before and not store.verify()
+
+
+def test_folders_that_were_swapped_are_found_and_made_again(store: Store):
+    one, two = Step("add", "one", Add(1)), Step("add", "two", Add(2))
+    run(store, one, two)
+    first, second = store.path(one), store.path(two)
+    first.rename(first.with_name("away"))
+    second.rename(first)
+    first.with_name("away").rename(second)
+    assert all("not what its name says" in found.reason for found in store.verify())
+    assert len(store.verify()) == 2
+    schedule = run(store, one, two)
+    assert schedule.counts["ran"] == 2 and not store.verify()
+    assert (store.path(one) / "scores.json").read_text() == '{"sum": 1}'
+
+
+def test_a_file_in_a_kinds_place_is_a_damaged_store(store: Store):
+    (store.root / "score").write_text("x")
+    assert [found.folder.name for found in store.verify()] == ["score"]
+    with pytest.raises(StoreDamaged, match="score is a file"):
+        run(store, Step("score", "x", Add(1)))
 
 
 def test_a_large_input_is_read_in_full_before_it_is_used(store: Store, monkeypatch):

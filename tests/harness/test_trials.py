@@ -240,7 +240,7 @@ def test_a_table_of_the_dev_split_selects_on_a_half_that_is_not_reported(made: M
 
 def scored(store: Store, step: Step, value: float) -> None:
     """A finished score with one value, as `harness.steps.score` writes it."""
-    from harness.store.checksums import write_json
+    from tasks.atomic import write_json
 
     folder = store.path(step)
     folder.mkdir(parents=True, exist_ok=True)
@@ -277,7 +277,7 @@ def test_what_was_selected_is_on_record_with_what_was_not(
 
 def written(grid: Any, expansion: Expansion, store: Store) -> dict[str, Any]:
     """The only cell of the manifest as it would be written now."""
-    from harness.store.checksums import read_json
+    from tasks.atomic import read_json
 
     manifest.write(grid, expansion, store, *manifest.known(store, expansion.steps))
     found = read_json(store.root / "grids" / grid.name / "cells.json")

@@ -1,5 +1,7 @@
 """Every cell of the manifest comes back, with a number or with the reason why there is none."""
 
+import shutil
+
 import pytest
 
 import results
@@ -80,6 +82,23 @@ def test_a_broken_score_file_fails_its_cell_only(world, text):
     world.file(f"{broken['score']}/scores.json", text)
     assert one(world, row="glm")["status"] == "failed"
     assert one(world, row="bert")["status"] == "done"
+
+
+def test_numbers_that_were_changed_or_are_anothers_are_not_shown(world):
+    mine = cell("table1", "glm", "heldout", score="score/glm-aa")
+    other = cell("table1", "bert", "heldout", score="score/bert-bb")
+    world.put(mine, unit="ppl", ppl=3.0)
+    world.put(other, unit="ppl", ppl=9.0)
+    assert one(world, row="glm")["value"] == 3.0
+    scores_of = [world.root / each["score"] for each in (mine, other)]
+    text = (scores_of[0] / "scores.json").read_text()
+    (scores_of[0] / "scores.json").write_text(text.replace("3.0", "2.0"))
+    found = results.load(world.root, "g").iloc[0]
+    assert found.status == "failed" and "does not match its checksum" in found.reason
+    shutil.rmtree(scores_of[0])
+    shutil.copytree(scores_of[1], scores_of[0])
+    found = results.load(world.root, "g").iloc[0]
+    assert found.status == "failed" and "not what its name says" in found.reason
 
 
 @pytest.mark.parametrize("path", ["../secret", "/etc", "score/../../x", "", None])

@@ -8,6 +8,9 @@ from pathlib import Path
 import pyarrow
 from pyarrow import parquet
 
+from tasks.atomic import read_json, write_json
+from tasks.checksums import FORMAT, checksums
+
 SUPERGLUE = {
     "record": ("f1", "acc"),
     "copa": ("acc",),
@@ -133,6 +136,16 @@ class World:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
 
+    def seal(self):
+        """Finishes every step's folder as a store does: what it is, and its files' checksums."""
+        for kind in ("score", "finetune", "zeroshot", "pretrain"):
+            for folder in (self.root / kind).glob("*"):
+                spec = read_json(folder / "spec.json") or {}
+                own = {"kind": kind, "digest": folder.name.rsplit("-", 1)[-1]}
+                write_json(folder / "spec.json", spec | own)
+                noted = {"format": FORMAT, "files": checksums(folder)}
+                write_json(folder / "checksums.json", noted)
+
     def pretrained(self, folder, steps=50, seconds=12.5, **more):
         """Writes a pretraining's ledger and log."""
         ledger = {"corpus_tokens": 4096 * steps, "positions": 5000 * steps, "targets": 700 * steps}
@@ -147,7 +160,8 @@ class World:
         self.file(f"{folder}/log.jsonl", "\n".join(['{"event":"begin"}', *lines, ""]))
 
     def write(self) -> Path:
-        """Writes the manifest."""
+        """Writes the manifest, and seals every step's folder."""
+        self.seal()
         manifest = {"grid": self.grid, "version": 1, "tables": self.tables, "cells": self.cells}
         manifest["match"] = "positions"
         manifest["not_run"] = self.not_run

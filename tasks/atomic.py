@@ -1,0 +1,48 @@
+"""Files that are there whole or not at all, and JSON as the harness writes and reads it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def write(path: Path, content: bytes, *, lasting: bool = False) -> None:
+    """Write a file so that a reader sees the old one or the whole new one.
+
+    With `lasting` it is on the disk, and not only in its cache, before it takes the old one's
+    place.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with open(part, "wb") as file:
+        file.write(content)
+        if lasting:
+            file.flush()
+            os.fsync(file.fileno())
+    part.replace(path)
+
+
+def write_json(path: Path, value: Any, *, lasting: bool = False) -> None:
+    """Write a value as `as_json` has it, whole or not at all."""
+    write(path, as_json(value).encode(), lasting=lasting)
+
+
+def as_json(value: Any) -> str:
+    """JSON with a line for each key, or each item: readable, and quick to write."""
+    if isinstance(value, dict) and value:
+        lines = [f" {json.dumps(key)}: {_line(value[key])}" for key in sorted(value)]
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(f" {_line(each)}" for each in value) + "\n]\n"
+    return _line(value) + "\n"
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def read_json(path: Path) -> Any:
+    """The file's value, or None where it is missing or no JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
