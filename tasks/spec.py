@@ -7,7 +7,7 @@ what `predictions.parquet` keeps and what metrics read. Nothing here knows a tok
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +230,6 @@ class Task:
     metrics: tuple[Metric, ...]  # in the order the paper prints them
     styles: tuple[str, ...] = ("cloze", "classifier")
     check: Callable[[Row], str | None] = lambda row: None  # a row's fault as a sentence
-    options: Mapping[str, Any] = field(default_factory=dict)  # task-specific constants
     patterns: int = 1  # How.pattern is below this
     names: Names = field(default_factory=lambda: OFFICIAL_NAMES)
     read: Callable[[Sequence[Path]], Iterator[Line]] = jsonl  # a split's files -> records
@@ -239,7 +238,8 @@ class Task:
     grouped_by: str = "id"  # the field that names what rows belong together (MultiRC's question)
     hub: OnHub | None = None
     counts: Mapping[str, int] = field(default_factory=dict)  # rows of the official splits
-    profiles: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)  # other metrics
+    # Metrics as somebody else computes them; a column names one as METRIC@PROFILE.
+    profiles: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)
     guesses: Mapping[str, Callable[[Question], int]] = field(
         default_factory=dict
     )  # floors' choices
@@ -248,6 +248,19 @@ class Task:
     notes: Callable[[How], str] = lambda how: ""  # what else changes scores, for the signature
     # A row asked about another one's passage, for the blind control (`tasks.blind`); None: not so.
     withhold: Callable[[Row, Row], Row] | None = None
+
+
+def measures(task: Task) -> dict[str, Metric]:
+    """Every metric that a column may name: the task's own, and those of its profiles.
+
+    >>> list(measures(HELDOUT))
+    ['ppl', 'bpb', 'ppl@reference', 'bpb@reference']
+    """
+    found = {metric.name: metric for metric in task.metrics}
+    for profile, metrics in task.profiles.items():
+        named = [replace(metric, name=f"{metric.name}@{profile}") for metric in metrics]
+        found |= {metric.name: metric for metric in named}
+    return found
 
 
 def signature(task: Task, how: How, metric: Metric) -> str:

@@ -3,8 +3,7 @@
 A row of text is `[CLS] words eos [CLS] words eos ... [CLS] words`, then padding if it is short. A
 document begins at [CLS] or after an end token. Documents in one row never see each other and each
 counts its positions from zero, so a packed document is computed exactly as one with a row of its
-own. (The original lets them see each other and lets positions run on: `joined` does that to any
-batch.)
+own. (The original lets them see each other and lets positions run on.)
 
 Shapes: B rows, N raw tokens in a row, U documents in all the rows.
 """
@@ -158,19 +157,3 @@ def ascending(index_M: np.ndarray, size: int) -> np.ndarray:
     place = np.zeros(size, np.int64)
     place[index_M] = np.arange(1, len(index_M) + 1)
     return place[np.flatnonzero(place)] - 1
-
-
-def joined(batch: Batch) -> Batch:
-    """Packed documents as in the original: they see each other and positions run on.
-
-    A document's positions grow by the column at which its context (or, for a causal objective,
-    its text) begins. Not for the full sentinel reading, whose Part B has no position in the text.
-    """
-    column = np.arange(batch.width, dtype=np.int32)
-    position = batch.position_BT.copy()
-    for document in range(1, int(batch.document_BT.max(initial=0)) + 1):
-        mine = batch.document_BT == document
-        first = np.where(mine, column, batch.width).min(axis=1, keepdims=True)
-        position += mine * first.astype(np.int32)
-    together = np.minimum(batch.document_BT, 0)
-    return replace(batch, position_BT=position, document_BT=together)

@@ -99,8 +99,9 @@ class Catalogue:
 
     def measures(self, task: str) -> "Mapping[str, Metric]":
         """The metrics that a task's columns may name: its own, and those of plugins."""
-        own = {metric.name: metric for metric in self.tasks[task].metrics}
-        return {**self.metrics, **own}
+        from tasks.spec import measures
+
+        return {**self.metrics, **measures(self.tasks[task])}
 
     def _with(self, shipped: Mapping[str, Any], registry: str, of: type = object) -> dict[str, Any]:
         """The shipped entries and the plugins', which may not take a name that is taken."""

@@ -23,7 +23,7 @@ from harness.steps.ngram import ORDERS, Ngram
 from harness.steps.score import Score
 from harness.steps.step import Step, slug
 from tasks import TASKS
-from tasks.spec import How, Task, signature
+from tasks.spec import How, Task, measures, signature
 
 STYLES = {"superglue": "cloze", "language": "lm"}
 
@@ -294,7 +294,7 @@ class Cells:
         file: str = "predictions.parquet",
         part: str = "",
     ) -> Step:
-        known = {metric.name: metric for metric in task.metrics}
+        known = measures(task)
         for name in column.metrics:
             if name not in known:
                 raise UserError(f"{task.name} has no metric {name!r}, only {', '.join(known)}")

@@ -34,6 +34,7 @@ class Names:
         from ablations.tables import TABLES
         from harness.steps import KINDS
         from tasks import GROUPS, TASKS
+        from tasks.spec import measures
 
         rows = {name: sum(bool(row.variant) for row in t.rows) for name, t in TABLES.items()}
         styles = {style for task in TASKS.values() for style in task.styles}
@@ -41,7 +42,7 @@ class Names:
         return Names(
             tables={name: (rows[name], len(table.columns)) for name, table in TABLES.items()},
             variants=VARIANTS,
-            tasks={name: tuple(m.name for m in task.metrics) for name, task in TASKS.items()},
+            tasks={name: tuple(measures(task)) for name, task in TASKS.items()},
             groups={name: tuple(group) for name, group in GROUPS.items()},
             scales=SCALES,
             scale_fields=[each.name for each in fields(Scale)],

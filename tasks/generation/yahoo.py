@@ -180,7 +180,6 @@ YAHOO = Task(
     metrics=(tokenised_bleu("bleu", "yahoo"),),
     styles=("infill", "bert-infill"),
     check=check,
-    options={"ratios": RATIOS},
     names={
         "train": (("train.txt",),),
         "dev": (("valid.txt",), ("val.txt",), ("dev.txt",)),

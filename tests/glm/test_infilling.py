@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from glm.data.example import stack
 from glm.data.special import Special
 from glm.objectives.blank_infilling import BlankInfilling, infill
-from glm.objectives.documents import documents, joined
+from glm.objectives.documents import documents
 from glm.objectives.draws import draws
 from glm.objectives.spans import Document, Poisson, Sentences, Spans
 from tests.glm.texts import SPECIAL, packed, restored, rows_of, same, whole, with_sentences
@@ -183,19 +183,13 @@ def test_a_row_depends_on_its_text_and_key_alone():
         assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_packed_documents_do_not_see_each_other_unless_joined():
+def test_packed_documents_do_not_see_each_other():
     text = packed([20, 30, 25], 75)
     batch = BlankInfilling()(text, np.random.default_rng(0), SPECIAL)
     document, visible = batch.document_BT[0], batch.visible()[0]
     real = document >= 0
     assert set(document[real]) == {0, 1, 2}
     assert not visible[document[:, None] != document[None, :]].any()
-    together = joined(batch)
-    assert together.visible()[0][np.ix_(real, batch.branch_BT[0] == 0)][:, : real.sum()].any()
-    part_a = real & (batch.branch_BT[0] == 0)
-    assert together.position_BT[0][part_a].tolist() == list(range(part_a.sum()))
-    masks = np.flatnonzero(batch.tokens_BT[0] == M)
-    assert set(together.position_BT[0][batch.branch_BT[0] == 1]) == set(masks)
 
 
 def test_part_a_is_bidirectional_and_part_b_causal():

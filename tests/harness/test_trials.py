@@ -444,3 +444,14 @@ def test_a_group_of_tasks_is_a_column_for_each(made: Made):
     assert [column for _, column in cells(made(own(columns="[superglue]")))] == [
         column.task for column in TABLES["table1"].columns
     ]
+
+
+def test_a_column_may_ask_for_a_profiles_metric(made: Made) -> None:
+    column = "{task: cb, metrics: [acc]}, {task: xsum, metrics: [rg1, rg1@unilm]}"
+    scores = by_kind(made(own(columns=f"[{column}]")), "score")
+    specs: list[Any] = [step.spec for step in scores]
+    assert ("rg1", "rg1@unilm") in [spec.metrics for spec in specs]
+    [signatures] = [spec.signatures for spec in specs if len(spec.metrics) == 2]
+    assert signatures[0] != signatures[1]
+    with pytest.raises(UserError, match=r"unknown metric of xsum `rg1@unlim`; did you mean `rg1@"):
+        made(own(columns="[{task: xsum, metrics: [rg1@unlim]}]"))

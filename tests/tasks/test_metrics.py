@@ -17,7 +17,7 @@ from tasks.errors import Absent
 from tasks.metrics import ACCURACY, EXACT_GROUPS, F1A, MACRO_F1, RECORD, RECORD_ASCII
 from tasks.metrics.floors import commonest, floors
 from tasks.metrics.strings import ascii_normalised, normalised
-from tasks.spec import Answer, Blank, Generate, How, Part, Question
+from tasks.spec import Answer, Blank, Generate, How, Part, Question, measures
 from tasks.sums import COMBINATIONS, total
 from tasks.superglue.record import least_named
 from tests.tasks.samples import rows
@@ -253,3 +253,24 @@ def test_the_commonest_answer_counts_by_its_words_and_by_its_place() -> None:
     assert commonest(places) == {"answer": "choice 1", "share": 1.0}
     assert commonest([Answer("0", text="the"), Answer("1", text="a")]) is not None
     assert commonest([Answer("0")]) is None
+
+
+# ---- as others compute them
+
+
+def test_a_profiles_metric_has_a_name_of_its_own_and_the_same_number() -> None:
+    names = {name: list(measures(TASKS[name])) for name in ("heldout", "xsum", "copa")}
+    assert names["heldout"] == ["ppl", "bpb", "ppl@reference", "bpb@reference"]
+    assert {"rg1", "rg1@unilm", "rg1@reference"} <= set(names["xsum"])
+    assert names["copa"] == ["acc"]
+    answers = [Answer("d", values={"nll": 30.0, "tokens": 9, "bytes": 40, "exact": 0})] * 3
+    found = measures(TASKS["heldout"])
+    for metric in TASKS["heldout"].profiles["reference"]:
+        assert found[f"{metric.name}@reference"].compute(answers) == metric.compute(answers)
+    assert found["ppl@reference"].compute(answers) != found["ppl"].compute(answers)
+
+
+def test_every_name_of_a_metric_is_its_own() -> None:
+    for task in TASKS.values():
+        for name, metric in measures(task).items():
+            assert metric.name == name
