@@ -7,26 +7,31 @@ was seen in a source that quotes the paper or in the authors' repository, "recal
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
+
+from ablations.settings import Amount, Count, Portion, Positive, Power, Rate, Share, Size
+
+Decay = Literal["cosine", "linear", "constant"]
 
 
 @dataclass(frozen=True)
 class Pretraining:
     """One column of the paper's table of pretraining settings (Appendix A)."""
 
-    lr: float
-    batch: int  # sequences per optimizer step
-    steps: int
-    warmup_steps: int
-    decay_steps: int  # the decay ends here; the rest runs at the floor
-    decay: str = "cosine"
-    floor: float = 0.05  # of the peak learning rate
-    weight_decay: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.98)
-    eps: float = 1e-6
-    clip: float = 1.0
-    length: int = 512  # raw tokens per sequence
-    dropout: float = 0.1
-    attention_dropout: float = 0.1
+    lr: Annotated[Rate, "peak learning rate"]
+    batch: Annotated[Count, "sequences per optimizer step"]
+    steps: Annotated[Count, "optimizer steps"]
+    warmup_steps: Annotated[Amount, "optimizer steps of linear warm-up"]
+    decay_steps: Annotated[Count, "the decay ends at this step; the rest runs at the floor"]
+    decay: Annotated[Decay, "how the learning rate falls after the warm-up"] = "cosine"
+    floor: Annotated[Share, "lowest learning rate, as a share of the peak"] = 0.05
+    weight_decay: Annotated[Share, "AdamW's decay of matrices and tables"] = 0.1
+    betas: Annotated[tuple[Portion, Portion], "AdamW's two averages"] = (0.9, 0.98)
+    eps: Annotated[Rate, "AdamW's epsilon"] = 1e-6
+    clip: Annotated[Positive, "largest norm of a gradient"] = 1.0
+    length: Annotated[Count, "raw tokens of a sequence"] = 512
+    dropout: Annotated[Portion, "dropout of the residual stream"] = 0.1
+    attention_dropout: Annotated[Portion, "dropout of attention's weights"] = 0.1
 
 
 # Large: confirmed. Base: 120k steps recalled; batch 1024 recalled. RoBERTa: 250k steps confirmed,
@@ -50,33 +55,31 @@ REFERENCE_PRETRAINING: Mapping[str, Pretraining] = {
 class Decoding:
     """How a generating model writes."""
 
-    beams: int = 1
-    length_penalty: float = (
-        0.0  # a finished hypothesis scores its log-probability / length ** penalty
-    )
-    min_length: int = 0
-    max_length: int = 64
-    no_repeat_ngram: int = 0
+    beams: Annotated[Size, "hypotheses kept by the beam search; 1 is greedy"] = 1
+    length_penalty: Annotated[Power, "scores are divided by length ** this"] = 0.0
+    min_length: Annotated[Amount, "tokens written at least"] = 0
+    max_length: Annotated[Count, "tokens written at most"] = 64
+    no_repeat_ngram: Annotated[Amount, "n-grams of this size occur once; 0: any may repeat"] = 0
 
 
 @dataclass(frozen=True)
 class Finetuning:
     """How a pretrained model is finetuned on one task."""
 
-    lr: float
-    epochs: int
-    batch: int
-    warmup: float
-    decay: str = "linear"
-    floor: float = 0.0
-    weight_decay: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    clip: float = 1.0
-    dropout: float = 0.1
-    max_length: int = 256  # positions of Part A at most
-    label_smoothing: float = 0.0
-    target_length: int = 0
+    lr: Annotated[Rate, "peak learning rate"]
+    epochs: Annotated[Count, "passes over the training rows"]
+    batch: Annotated[Count, "questions per optimizer step"]
+    warmup: Annotated[Portion, "share of all steps that is linear warm-up"]
+    decay: Annotated[Decay, "how the learning rate falls after the warm-up"] = "linear"
+    floor: Annotated[Share, "lowest learning rate, as a share of the peak"] = 0.0
+    weight_decay: Annotated[Share, "AdamW's decay of matrices and tables"] = 0.1
+    betas: Annotated[tuple[Portion, Portion], "AdamW's two averages"] = (0.9, 0.999)
+    eps: Annotated[Rate, "AdamW's epsilon"] = 1e-8
+    clip: Annotated[Positive, "largest norm of a gradient"] = 1.0
+    dropout: Annotated[Portion, "dropout of the residual stream"] = 0.1
+    max_length: Annotated[Size, "positions of the source (Part A) at most"] = 256
+    label_smoothing: Annotated[Portion, "share of a target's mass that all words get"] = 0.0
+    target_length: Annotated[Amount, "tokens of a target at most"] = 0
     decoding: Decoding = field(default_factory=Decoding)
 
 
@@ -144,16 +147,37 @@ REFERENCE_FINETUNING: Mapping[str, Finetuning] = {  # confirmed in the authors' 
 }  # fmt: skip
 
 
+# For a task that the papers' tables have not: the settings of their likest ones.
+CHOOSING = Finetuning(1e-5, 10, 16, 0.06)
+WRITING = replace(_GENERATION["squad_qg"], target_length=64, decoding=Decoding(5, 0.7, 0, 64, 0))
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A named set of settings: pretraining by size class, finetuning by task."""
 
     name: str
+    says: str  # in a line
     pretraining: Mapping[str, Pretraining]
     finetuning: Mapping[str, Finetuning]
 
+    def of(self, task: str, *, writes: bool) -> Finetuning:
+        """A task's settings; where it has none of its own, those for choosing or writing."""
+        return self.finetuning.get(task) or (WRITING if writes else CHOOSING)
+
+    def named(self, task: str) -> str:
+        """The recipe that a task's number is signed with."""
+        return self.name if task in self.finetuning else "default"
+
 
 RECIPES: Mapping[str, Recipe] = {
-    "paper": Recipe("paper", PAPER_PRETRAINING, PAPER_FINETUNING),
-    "reference": Recipe("reference", REFERENCE_PRETRAINING, REFERENCE_FINETUNING),
+    "paper": Recipe(
+        "paper", "hyperparameters as the paper states them", PAPER_PRETRAINING, PAPER_FINETUNING
+    ),
+    "reference": Recipe(
+        "reference",
+        "hyperparameters of the authors' code, where they differ",
+        REFERENCE_PRETRAINING,
+        REFERENCE_FINETUNING,
+    ),
 }

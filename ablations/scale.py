@@ -9,10 +9,19 @@ must fit the machine: lengths, batch, steps, learning rates, epochs and how much
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
 
 from ablations.recipes import RECIPES, Finetuning, Pretraining
+from ablations.settings import Activation, Count, Factor, Length, Portion, Rate, Size
 from ablations.systems import Variant
 from glm.models.flops import parameter_count
+
+Precision = Literal["fp32", "bf16"]
+Words = Annotated[int, Ge(64), Le(65_536)]
+Window = Annotated[int, Ge(4), Le(10**6)]
+World = Annotated[float, Gt(0), Le(100)]
 
 VOCABULARIES = {"bert": 30_592, "roberta": 50_304}  # rows of the padded tables (golden figures)
 
@@ -22,35 +31,36 @@ class Scale:
     """Everything that size decides. `None` means: as the recipe says."""
 
     name: str
-    depth: Fraction
-    width: Fraction
-    heads: Fraction
-    length: int | None = None  # raw tokens of a pretraining sequence
-    batch: int | None = None
-    steps: int | None = None  # of the reference objective; `match` sets the others'
-    lr: float | None = None
-    warmup: float = 0.05
-    dropout: float | None = None
-    activation: str | None = None
-    positions: int = 512  # rows of the position tables less one
-    vocabulary: int | None = None  # of a vocabulary trained on the corpus
-    precision: str = "bf16"
-    documents: int = 50_000  # of the built-in world's corpus
-    world: float = 1.0  # size of the built-in world's task files, as a factor
-    epochs: Fraction = Fraction(1)
-    finetune_lr: float | None = None
-    finetune_batch: int | None = None
-    finetune_length: int | None = None
-    target_length: int | None = None
-    rows: int | None = None  # training rows read per task
-    eval_rows: int | None = None
-    window: int = 512  # of held-out perplexity
+    says: str  # in a line
+    depth: Annotated[Factor, "layers, as a factor of the paper's"]
+    width: Annotated[Factor, "hidden units, as a factor of the paper's"]
+    heads: Annotated[Factor, "attention heads, as a factor of the paper's"]
+    length: Annotated[Length | None, "raw tokens of a pretraining sequence"] = None
+    batch: Annotated[Count | None, "pretraining sequences per optimizer step"] = None
+    steps: Annotated[Count | None, "GLM's pretraining steps; `match` sets the others'"] = None
+    lr: Annotated[Rate | None, "peak learning rate of pretraining"] = None
+    warmup: Annotated[Portion, "share of the pretraining steps that is warm-up"] = 0.05
+    dropout: Annotated[Portion | None, "dropout, attention's included"] = None
+    activation: Annotated[Activation | None, "the exact GELU or the original's tanh form"] = None
+    positions: Annotated[Length, "longest sequence of a pretrained model"] = 512
+    vocabulary: Annotated[Words | None, "words of a vocabulary trained on the corpus"] = None
+    precision: Annotated[Precision, "of matrix products, in training and evaluation"] = "bf16"
+    documents: Annotated[Count, "of the built-in world's corpus"] = 50_000
+    world: Annotated[World, "size of the built-in world's task files, as a factor"] = 1.0
+    epochs: Annotated[Factor, "finetuning epochs, as a factor of the recipe's"] = Fraction(1)
+    finetune_lr: Annotated[Rate | None, "peak learning rate of finetuning"] = None
+    finetune_batch: Annotated[Count | None, "finetuning questions per optimizer step"] = None
+    finetune_length: Annotated[Size | None, "positions of a finetuning source at most"] = None
+    target_length: Annotated[Size | None, "tokens of a written answer at most"] = None
+    rows: Annotated[Count | None, "training rows read of each task"] = None
+    eval_rows: Annotated[Count | None, "dev and test rows read of each task"] = None
+    window: Annotated[Window, "tokens of a window of held-out perplexity"] = 512
 
 
 SCALES: Mapping[str, Scale] = {
-    # A laptop's minutes: every cell of every table on two cores in less than eight minutes.
     "micro": Scale(
         "micro",
+        "a laptop's minutes: every cell of every table on two cores in less than eight minutes",
         depth=Fraction(1, 6),
         width=Fraction(1, 16),
         heads=Fraction(1, 8),
@@ -74,9 +84,9 @@ SCALES: Mapping[str, Scale] = {
         eval_rows=160,
         window=96,
     ),
-    # A laptop's hour: where differences between objectives start to show.
     "small": Scale(
         "small",
+        "a laptop's hour: where differences between objectives start to show",
         depth=Fraction(1, 6),
         width=Fraction(1, 8),
         heads=Fraction(1, 8),
@@ -100,9 +110,9 @@ SCALES: Mapping[str, Scale] = {
         eval_rows=200,
         window=128,
     ),
-    # One GPU's evening: half the width and a third of the depth, about half a billion tokens.
     "base": Scale(
         "base",
+        "one GPU's evening: half the width, a third of the depth, about half a billion tokens",
         depth=Fraction(1, 3),
         width=Fraction(1, 2),
         heads=Fraction(1, 2),
@@ -112,7 +122,7 @@ SCALES: Mapping[str, Scale] = {
         epochs=Fraction(1, 2),
         finetune_lr=5e-5,
     ),
-    "paper": Scale("paper", Fraction(1), Fraction(1), Fraction(1)),
+    "paper": Scale("paper", "the paper's sizes", Fraction(1), Fraction(1), Fraction(1)),
 }
 
 
@@ -167,9 +177,9 @@ def architecture(variant: Variant, scale: Scale, recipe: str) -> Architecture:
     )
 
 
-def finetuning(task: str, scale: Scale, recipe: str) -> Finetuning:
-    """A task's finetuning settings at a scale."""
-    settings = RECIPES[recipe].finetuning[task]
+def finetuning(task: str, scale: Scale, recipe: str, *, writes: bool = False) -> Finetuning:
+    """A task's finetuning settings at a scale; `writes` where its answers are written out."""
+    settings = RECIPES[recipe].of(task, writes=writes)
     changes: dict[str, object] = {"epochs": _round(settings.epochs * scale.epochs)}
     if scale.dropout is not None:
         changes["dropout"] = scale.dropout

@@ -6,7 +6,9 @@ of one field of its parent, so that what a row ablates can be read off its defin
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
+from ablations.settings import Activation, Size
 from glm.objectives.blank_infilling import BlankInfilling
 from glm.objectives.causal import Causal
 from glm.objectives.masked_lm import MaskedLM
@@ -14,6 +16,9 @@ from glm.objectives.mixture import Mixture
 from glm.objectives.objective import Objective
 from glm.objectives.spans import Document, Poisson, Sentences
 from glm.objectives.unilm import UniLM
+
+Column = Literal["base", "large", "roberta"]
+Family = Literal["bert", "roberta"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,13 @@ class Variant:
     name: str
     label: str
     objective: Objective
-    layers: int = 24
-    hidden: int = 1024
-    heads: int = 16
-    recipe: str = "large"  # which column of the pretraining settings: base | large | roberta
-    vocabulary: str = "bert"  # bert | roberta: the family at the paper's scale
-    inner: bool = True  # has a table for the second position dimension
-    activation: str = "gelu_tanh"
+    layers: Annotated[Size, "Transformer blocks at the paper's scale"] = 24
+    hidden: Annotated[Size, "hidden units at the paper's scale"] = 1024
+    heads: Annotated[Size, "attention heads at the paper's scale"] = 16
+    recipe: Annotated[Column, "which column of the pretraining settings"] = "large"
+    vocabulary: Annotated[Family, "the vocabulary's family at the paper's scale"] = "bert"
+    inner: Annotated[bool, "has a table for the second position dimension"] = True
+    activation: Annotated[Activation, "the exact GELU or the original's tanh form"] = "gelu_tanh"
 
 
 SHORT = BlankInfilling(spans=Poisson())

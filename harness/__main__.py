@@ -103,9 +103,9 @@ def _why(options: argparse.Namespace) -> int:
 
 
 def _schema(options: argparse.Namespace) -> int:
-    from harness.grid.load import schema
+    from harness.grid.json_schema import json_schema
 
-    text = json.dumps(schema(), indent=1) + "\n"
+    text = json.dumps(json_schema(), indent=1) + "\n"
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:
             file.write(text)

@@ -231,6 +231,8 @@ class Task:
     styles: tuple[str, ...] = ("cloze", "classifier")
     check: Callable[[Row], str | None] = lambda row: None  # a row's fault as a sentence
     patterns: int = 1  # How.pattern is below this
+    modes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # style -> its How.modes
+    takes: Mapping[str, Any] = field(default_factory=dict)  # How.options -> the type of its value
     names: Names = field(default_factory=lambda: OFFICIAL_NAMES)
     read: Callable[[Sequence[Path]], Iterator[Line]] = jsonl  # a split's files -> records
     rows: Callable[[Mapping[str, Any]], list[Row]] | None = None  # record -> rows; raises BadRow
@@ -263,13 +265,15 @@ def measures(task: Task) -> dict[str, Metric]:
     return found
 
 
-def signature(task: Task, how: How, metric: Metric) -> str:
+def signature(task: Task, how: How, metric: Metric, style: str = "") -> str:
     """Everything that decides a cell's number, besides the model and the rows.
+
+    `style` is the model's side of asking, where it has a name of its own (bert-cloze).
 
     >>> signature(COPA, How(), COPA.metrics[0])
     'acc|version:1|task:copa|style:cloze|pattern:0'
     """
-    parts = [metric.signature, f"task:{task.name}", f"style:{how.style}"]
+    parts = [metric.signature, f"task:{task.name}", f"style:{style or how.style}"]
     if how.style == "cloze" and task.patterns > 1:
         parts.append(f"pattern:{how.pattern}")
     parts += [part for part in (how.mode and f"mode:{how.mode}", task.notes(how)) if part]

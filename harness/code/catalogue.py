@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ablations.recipes import Finetuning, Recipe
     from ablations.systems import Variant
     from ablations.tables import Table
+    from glm.adaptation.requirements import Requirement
     from glm.adaptation.styles import Style
     from tasks.spec import Metric, Task
 
@@ -91,6 +92,13 @@ class Catalogue:
         from glm.adaptation.styles import STYLES
 
         return self._with(STYLES, "STYLES")
+
+    @cached_property
+    def requirements(self) -> "Mapping[str, Requirement]":
+        """What each style asks and needs, the best first; a plugin's style says it itself."""
+        from glm.adaptation.requirements import REQUIREMENTS, of
+
+        return {**REQUIREMENTS, **{name: of(name, each) for name, each in self.own_styles.items()}}
 
     @cached_property
     def own_styles(self) -> Mapping[str, Any]:

@@ -14,14 +14,15 @@ from dataclasses import fields
 from typing import Any
 
 from ablations.recipes import Finetuning
-from ablations.scale import Scale, finetuning
-from harness.grid.overrides import points
+from ablations.scale import Scale
+from harness.grid.overrides import points, tuned
+from harness.grid.schema import Grid
 from harness.steps.finetune import Finetune
 from harness.steps.step import Step, ordered
 
 
 def conditions(
-    grid: Any,
+    grid: Grid,
     scale: Scale,
     score: Step,
     pretrain: Step,
@@ -34,7 +35,7 @@ def conditions(
     answered, dataset = score.inputs["predictions"], score.inputs["dataset"]
     named: dict[str, str] = {
         "split": score.spec.split,
-        "recipe": grid.recipe,
+        "recipe": grid.known.recipes[grid.recipe].named(score.spec.task),
         "scale": scale.name,
         "overrides": _pairs(grid.overrides),
         "match": grid.match,
@@ -51,23 +52,23 @@ def conditions(
     return "|".join(f"{name}:{said}" for name, said in named.items() if said)
 
 
-def selection(grid: Any, score: Step) -> str:
+def selection(grid: Grid, score: Step) -> str:
     """How a cell's value was chosen: "last" where there was nothing to choose from."""
-    finetuned = score.inputs["predictions"].kind == "finetune"
-    if not finetuned or len(points(grid.sweep)) < 2:
+    sweep, finetuned = grid.sweep, score.inputs["predictions"].kind == "finetune"
+    if sweep is None or not finetuned or len(points(sweep)) < 2:
         return "last"
     swept = ",".join(
-        f"{name}={'/'.join(map(_plain, values))}" for name, values in grid.sweep.parameters.items()
+        f"{name}={'/'.join(map(_plain, values))}" for name, values in sweep.parameters.items()
     )
     where = "half of dev" if score.spec.part else "dev"
-    return f"{grid.sweep.select} of {swept} on {where}"
+    return f"{sweep.select} of {swept} on {where}"
 
 
-def _tuned(grid: Any, scale: Scale, spec: Any) -> Iterator[tuple[str, Any]]:
+def _tuned(grid: Grid, scale: Scale, spec: Any) -> Iterator[tuple[str, Any]]:
     """The finetuning settings that are neither the recipe's at this scale nor the sweep's."""
     if not isinstance(spec, Finetune):
         return
-    usual = finetuning(spec.task, scale, grid.recipe)
+    usual = tuned(grid, scale, spec.task, grid.known.requirements[spec.style])
     swept = grid.sweep.parameters if grid.sweep else {}
     for each in fields(Finetuning):
         value = getattr(spec, each.name)
@@ -75,7 +76,7 @@ def _tuned(grid: Any, scale: Scale, spec: Any) -> Iterator[tuple[str, Any]]:
             yield each.name, value
 
 
-def _source(grid: Any, dataset: Step) -> str:
+def _source(grid: Grid, dataset: Step) -> str:
     """Where a dataset's rows come from, for people; its digest says the rest."""
     if "corpus" in dataset.inputs:
         return "corpus"

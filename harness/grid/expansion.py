@@ -4,28 +4,27 @@ A cell names the steps that make its number; six tables share a step because the
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import product
 from typing import Any
 
 from ablations.recipes import Finetuning
-from ablations.scale import Scale, finetuning
-from ablations.systems import VARIANTS, Variant
-from ablations.tables import TABLES, Column, Row, Table
-from harness.errors import UserError
+from ablations.scale import Scale
+from ablations.settings import changed
+from ablations.systems import Variant
+from ablations.tables import Column, Row, Table
+from glm.adaptation.requirements import Requirement
 from harness.grid.conditions import conditions
 from harness.grid.controls import OTHER_SEEDS, Floor, controlled, halved, reference
 from harness.grid.models import Models
-from harness.grid.overrides import asked, changed, points, scaled, split_overrides
-from harness.steps.finetune import ASKED, Finetune, ZeroShot
+from harness.grid.overrides import Asked, asked, overrides, points, scaled, style_of, tuned
+from harness.grid.schema import Grid
+from harness.steps.finetune import Finetune, ZeroShot
 from harness.steps.ngram import ORDERS, Ngram
 from harness.steps.score import Score
 from harness.steps.step import Step, slug
-from tasks import TASKS
-from tasks.spec import How, Task, measures, signature
-
-STYLES = {"superglue": "cloze", "language": "lm"}
+from tasks.spec import How, Task, signature
 
 
 @dataclass(frozen=True)
@@ -75,18 +74,17 @@ class Expansion:
         return ordered(wanted)
 
 
-def expand(grid: Any) -> Expansion:
-    """Unfold a checked grid. Raises UserError for what only the unfolding can find."""
+def expand(grid: Grid) -> Expansion:
+    """Unfold a checked grid."""
     build = Cells(Models(grid, scaled(grid)))
-    named = (t if isinstance(t, Table) else TABLES[t] for t in grid.resolved_tables())
-    tables = tuple(controlled(table, grid.controls) for table in named)
+    tables = tuple(controlled(table, grid.controls) for table in grid.resolved_tables)
     cells = tuple(
-        build.cell(table, row, column, *seeds)
+        cell
         for table in tables
         for row in table.rows
         if row.variant
         for column in table.columns
-        for seeds in build.seeds(row, column)
+        for cell in build.cells(table, row, column)
     )
     return Expansion(tables, cells)
 
@@ -99,7 +97,7 @@ class Cells:
     made: dict[tuple[str, ...], tuple[Floor, ...]] = field(default_factory=dict)
 
     @property
-    def grid(self) -> Any:
+    def grid(self) -> Grid:
         """The grid itself."""
         return self.models.grid
 
@@ -108,41 +106,49 @@ class Cells:
         """The grid's scale."""
         return self.models.scale
 
-    def seeds(self, row: Row, column: Column) -> Iterator[tuple[int, int]]:
+    def cells(self, table: Table, row: Row, column: Column) -> Iterator[Cell]:
+        """A row's cells in a column, one for each pair of seeds."""
+        asking = self.asking(row, column)
+        for pretrain_seed, finetune_seed in self.seeds(row, asking):
+            changes = asking.changes
+            pretrained = self.models.pretrain(asking.variant, changes, pretrain_seed)
+            if row.control == "planted":
+                changes = {**changes, **halved(pretrained.spec.optimisation)}
+                pretrained = self.models.pretrain(asking.variant, changes, pretrain_seed)
+            if asking.needs.trained:
+                trials = tuple(
+                    self._finetune(table, column, asking, pretrained, point, finetune_seed)
+                    for point in points(self.grid.sweep)
+                )
+            else:
+                trials = (self._zero_shot(table, column, asking, pretrained),)
+            under = conditions(self.grid, self.scale, trials[0].score, pretrained, changes)
+            seeds = (pretrain_seed, finetune_seed)
+            floors = self.floors(table, column, asking, trials[0])
+            yield Cell(table.id, row.id, column.id, *seeds, pretrained, trials, under, floors)
+
+    def asking(self, row: Row, column: Column) -> "Asking":
+        """What of a row and a column decides every cell of both."""
+        known, found = self.grid.known, overrides(row)
+        variant = found.of(known.systems[str(row.variant)])
+        task = known.tasks[column.task]
+        style = style_of(row, task, variant, known.requirements)
+        needs = known.requirements[style]
+        how = asked(row, column, task, needs.asks)
+        return Asking(variant, found.pretraining, found.finetune, task, style, needs, how)
+
+    def seeds(self, row: Row, asking: "Asking") -> Iterator[tuple[int, int]]:
         """Pairs of seeds; what is not finetuned has one finetuning seed only."""
         pretrain, finetune = self.grid.seeds.pretrain, self.grid.seeds.finetune
         if row.control == "aa":
             pretrain, finetune = ([seed + OTHER_SEEDS for seed in s] for s in (pretrain, finetune))
-        if TASKS[column.task].group == "language":
-            finetune = finetune[:1]
-        return product(pretrain, finetune)
+        return product(pretrain, finetune if asking.needs.trained else finetune[:1])
 
-    def cell(
-        self, table: Table, row: Row, column: Column, pretrain_seed: int, finetune_seed: int
-    ) -> Cell:
-        """The steps of one cell: one trial, or one for each point of a sweep."""
-        variant, changes, tuning = split_overrides(row, VARIANTS[str(row.variant)])
-        pretrained = self.models.pretrain(variant, changes, pretrain_seed)
-        if row.control == "planted":
-            changes = {**changes, **halved(pretrained.spec.optimisation)}
-            pretrained = self.models.pretrain(variant, changes, pretrain_seed)
-        task = TASKS[column.task]
-        arguments = (table, row, column, variant, pretrained, task)
-        if task.group == "language":
-            trials = (self._zero_shot(*arguments),)
-        else:
-            trials = tuple(
-                self._finetune(*arguments, {**tuning, **point}, finetune_seed)
-                for point in points(self.grid.sweep)
-            )
-        under = conditions(self.grid, self.scale, trials[0].score, pretrained, changes)
-        seeds = (pretrain_seed, finetune_seed)
-        floors = self.floors(table, column, trials[0])
-        return Cell(table.id, row.id, column.id, *seeds, pretrained, trials, under, floors)
-
-    def floors(self, table: Table, column: Column, trial: Trial) -> tuple[Floor, ...]:
+    def floors(
+        self, table: Table, column: Column, asking: "Asking", trial: Trial
+    ) -> tuple[Floor, ...]:
         """The floors that need runs, of the cells of a column that are asked like `trial`."""
-        task, answered = TASKS[column.task], trial.predictions
+        answered = trial.predictions
         if answered.kind == "zeroshot":
             inputs = {"dataset": answered.inputs["dataset"]}
             inputs |= {
@@ -152,26 +158,26 @@ class Cells:
             }
             key = (table.id, column.id, *(step.digest for step in inputs.values()))
             if key not in self.made:
-                self.made[key] = self._ngrams(column, answered, inputs)
+                self.made[key] = self._ngrams(column, asking, answered, inputs)
             return self.made[key]
-        if "blind" not in self.grid.controls or task.withhold is None:
+        if "blind" not in self.grid.controls or asking.task.withhold is None:
             return ()
         if (table.id, column.id) not in self.made:
             self.made[table.id, column.id] = self._blind(table, column)
         return self.made[table.id, column.id]
 
     def _ngrams(
-        self, column: Column, answered: Step, inputs: Mapping[str, Step]
+        self, column: Column, asking: "Asking", answered: Step, inputs: Mapping[str, Step]
     ) -> tuple[Floor, ...]:
         """N-gram models of the text that a model was pretrained on, asked the same questions."""
         if "tokens" not in inputs:
             return ()  # pretrained elsewhere
-        asked, task = answered.spec, TASKS[column.task]
-        spec = Ngram(task.name, asked.split, options=asked.options)
+        task = asking.task
+        spec = Ngram(task.name, answered.spec.split, options=answered.spec.options)
         made = Step("ngram", task.name, spec, inputs)
         counted = self.models.once(("ngram", made.digest), lambda: made)
-        how = How("lm", False, 0, spec.mode, options=spec.options)
-        measured = (task, column, how, spec.split, counted, inputs["dataset"])
+        forward = replace(asking, how=Asked(spec.mode, 0, spec.options))
+        measured = (column, forward, spec.split, counted, inputs["dataset"])
         return tuple(Floor(n, (self._score(*measured, f"{n}.parquet"),)) for n in ORDERS)
 
     def _blind(self, table: Table, column: Column) -> tuple[Floor, ...]:
@@ -179,13 +185,13 @@ class Cells:
         row = reference(table)
         if row is None:
             return ()
-        variant, changes, tuning = split_overrides(row, VARIANTS[str(row.variant)])
+        asking = self.asking(row, column)
         # One pretraining is enough: what it has learnt is not what a blind model lives on.
-        pretrained = self.models.pretrain(variant, changes, self.grid.seeds.pretrain[0])
-        arguments = (table, row, column, variant, pretrained, TASKS[column.task])
-        settings = {**tuning, **points(self.grid.sweep)[0]}
+        first = self.grid.seeds.pretrain[0]
+        pretrained = self.models.pretrain(asking.variant, asking.changes, first)
+        point = points(self.grid.sweep)[0]
         trials = [
-            self._finetune(*arguments, settings, seed, blind=True)
+            self._finetune(table, column, asking, pretrained, point, seed, blind=True)
             for seed in self.grid.seeds.finetune
         ]
         return (Floor("blind", tuple(trial.score for trial in trials)),)
@@ -193,19 +199,17 @@ class Cells:
     def _finetune(
         self,
         table: Table,
-        row: Row,
         column: Column,
-        variant: Variant,
+        asking: "Asking",
         pretrained: Step,
-        task: Task,
-        changes: Mapping[str, Any],
+        point: Mapping[str, Any],
         seed: int,
         blind: bool = False,
     ) -> Trial:
-        style = row.style or STYLES.get(task.group, task.styles[0])
-        mode, pattern, options, changes = asked(row, column, task, style, changes)
-        settings = finetuning(task.name, self.scale, self.grid.recipe)
-        settings = changed(settings, dict(self.grid.finetune) | dict(changes), "finetune")
+        task, style, asked_for = asking.task, asking.style, asking.how
+        changes = {**asking.tuning, **point}
+        settings = tuned(self.grid, self.scale, task.name, asking.needs)
+        settings = changed(settings, {**self.grid.finetune, **changes})
         choice = len(points(self.grid.sweep)) > 1
         select_on = "dev" if choice and table.split != "dev" else ""
         body = pretrained.spec
@@ -215,9 +219,9 @@ class Cells:
             objective=body.objective,
             split=table.split,
             select_on=select_on,
-            pattern=pattern,
-            mode=mode,
-            options=options,
+            pattern=asked_for.pattern,
+            mode=asked_for.mode,
+            options=asked_for.options,
             precision=self.models.precision,
             blind=blind,
             seed=seed,
@@ -232,13 +236,13 @@ class Cells:
             "tokenizer": pretrained.inputs["tokenizer"],
             "dataset": dataset,
         }
-        words = (task.name, mode, *map(str, options.values()), "blind" if blind else "")
+        told = map(str, asked_for.options.values())
+        words = (task.name, asked_for.mode, *told, "blind" if blind else "")
         about = "-".join(filter(None, words))
-        name = slug(f"{variant.name}-{about}-{style}-s{body.seed}.{seed}")
+        name = slug(f"{asking.variant.name}-{about}-{style}-s{body.seed}.{seed}")
         made = Step("finetune", name, spec, inputs)
         predicted = self.models.once(("finetune", made.digest), lambda: made)
-        how = How(ASKED.get(style, style), False, pattern, mode, options=options)
-        measured = (task, column, how)
+        measured = (column, asking)
         if not choice:
             score = self._score(*measured, table.split, predicted, dataset)
             return Trial(changes, predicted, score, score)
@@ -252,57 +256,49 @@ class Cells:
         selection = self._score(*measured, table.split, predicted, dataset, part="select")
         return Trial(changes, predicted, score, selection)
 
-    def _zero_shot(
-        self,
-        table: Table,
-        row: Row,
-        column: Column,
-        variant: Variant,
-        pretrained: Step,
-        task: Task,
-    ) -> Trial:
-        mode, _, options, _ = asked(row, column, task, "lm", {})
+    def _zero_shot(self, table: Table, column: Column, asking: "Asking", pretrained: Step) -> Trial:
+        task, how = asking.task, asking.how
         spec = ZeroShot(
             task=task.name,
             objective=pretrained.spec.objective,
             split=table.split,
-            mode=mode,
-            options=options,
+            mode=how.mode,
+            options=how.options,
             window=self.scale.window,
             stride=self.scale.window // 2,
+            precision=self.models.precision,
         )
-        dataset = self.models.sources.dataset(task, (table.split,), variant)
+        dataset = self.models.sources.dataset(task, (table.split,), asking.variant)
         inputs = {
             "pretrain": pretrained,
             "tokenizer": pretrained.inputs["tokenizer"],
             "dataset": dataset,
         }
-        name = slug(f"{variant.name}-{task.name}-{mode}-s{pretrained.spec.seed}")
+        name = slug(f"{asking.variant.name}-{task.name}-{how.mode}-s{pretrained.spec.seed}")
         made = Step("zeroshot", name, spec, inputs)
         predicted = self.models.once(("zeroshot", made.digest), lambda: made)
-        how = How("lm", False, 0, mode, options=options)
-        return Trial({}, predicted, self._score(task, column, how, table.split, predicted, dataset))
+        return Trial({}, predicted, self._score(column, asking, table.split, predicted, dataset))
 
     def _score(
         self,
-        task: Task,
         column: Column,
-        how: How,
+        asking: "Asking",
         split: str,
         predicted: Step,
         dataset: Step,
         file: str = "predictions.parquet",
         part: str = "",
     ) -> Step:
-        known = measures(task)
-        for name in column.metrics:
-            if name not in known:
-                raise UserError(f"{task.name} has no metric {name!r}, only {', '.join(known)}")
+        task, known = asking.task, self.grid.known.measures(asking.task.name)
+        wished = asking.how
+        how = How(asking.needs.asks, False, wished.pattern, wished.mode, options=wished.options)
         spec = Score(
             task=task.name,
             split=split,
             metrics=column.metrics,
-            signatures=tuple(signature(task, how, known[name]) for name in column.metrics),
+            signatures=tuple(
+                signature(task, how, known[name], asking.style) for name in column.metrics
+            ),
             predictions=file,
             part=part,
             style=how.style,
@@ -313,3 +309,16 @@ class Cells:
         inputs = {"predictions": predicted, "dataset": dataset}
         made = Step("score", predicted.name, spec, inputs)
         return self.models.once(("score", made.digest), lambda: made)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a row and a column decide between them, for every pair of seeds."""
+
+    variant: Variant
+    changes: Mapping[str, Any]  # of its pretraining's recipe
+    tuning: Mapping[str, Any]  # finetuning settings of the row
+    task: Task
+    style: str
+    needs: Requirement
+    how: Asked

@@ -1,7 +1,9 @@
 """A grid: which tables, how big, which seeds, which data, and on what machine.
 
-Every key and type is checked here and every name in `harness.grid.names`, and all that is wrong is
-said at once, with file, line and column. `machine` says how; nothing in it reaches a step's digest.
+A file is read with the place of everything (`positions`), checked key by key (`schema`), name by
+name and pair by pair (`check`), for its files (`files`) and its cost (`limits`). All that is wrong
+is said at once, with file, line and column. `machine` says how a grid is run; nothing in it
+reaches a step's digest.
 """
 
 import copy
@@ -9,80 +11,150 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from ablations.settings import wording
+from ablations.tables import Table
+from harness.code.catalogue import Catalogue
 from harness.errors import UserError
-from harness.grid.names import Names, check
-from harness.grid.positions import Document, override, read
-from harness.grid.schema import Grid, InlineTable
+from harness.grid import files, limits
+from harness.grid.check import Check, Written
+from harness.grid.positions import Document, Key, opened, override
+from harness.grid.schema import Grid, InlineColumn, InlineRow, InlineTable
+from harness.grid.tables import unfolded, written_out
 from harness.steps import step
 from tasks.errors import nearest
 
+SHIPPED = Catalogue()
+Model = TypeVar("Model", bound=BaseModel)
 
-def load(path: str | Path, options: Sequence[str] = (), names: Names | None = None) -> Grid:
+
+def load(path: str | Path, options: Sequence[str] = (), known: Catalogue = SHIPPED) -> Grid:
     """The grid in a file with `--set` options applied. Raises UserError with every problem."""
-    path = Path(path)
-    document = read(path)
+    return checked(opened(Path(path)), options, known)
+
+
+def checked(document: Document, options: Sequence[str] = (), known: Catalogue = SHIPPED) -> Grid:
+    """The grid in a document. Raises UserError with every problem, in the order of their places."""
     grid = None
-    if not document.problems or document.value is not None:
-        grid = _checked(document, options, names, path.stem)
+    if isinstance(document.value, dict):
+        for option in options:
+            override(document, option)
+        grid = _grid(document, known)
+    elif not document.problems:
+        document.blame((), "is no mapping: write `tables: [table1]` and the like")
     if document.problems or grid is None:
         inorder = sorted(document.problems, key=lambda p: (p.place.line, p.place.column))
         unique = list(dict.fromkeys(str(problem) for problem in inorder))
         count = f"{len(unique)} errors" if len(unique) > 1 else "1 error"
-        raise UserError("\n".join([*unique, f"{count} in {path}; nothing was run"]))
+        raise UserError("\n".join([*unique, f"{count} in {document.source}; nothing was run"]))
     return grid
 
 
-def _checked(
-    document: Document, options: Sequence[str], names: Names | None, stem: str
-) -> Grid | None:
-    if not isinstance(document.value, dict):
-        if not document.problems:
-            document.blame((), "is no mapping: write `tables: [table1]` and the like")
+def _grid(document: Document, known: Catalogue) -> Grid:
+    """The grid as far as it can be read, with everything blamed that is wrong with it."""
+    read = _validated(Grid, document.value, document, ()) or Grid.model_validate({})
+    grid = _placed(read, document, known)
+    check = Check(grid, document, known)
+    sized = check.grid_itself()
+    if not grid.tables:
+        document.once(("tables",), "no tables: name at least one")
+
+    # Tables as far as they are sound: what is wrong in one row hides nothing in the next.
+    tables: list[Table] = []
+    for i, each in enumerate(grid.tables):
+        table = _table(check, each, ("tables", i))
+        if table is not None and table.id in [other.id for other in tables]:
+            document.blame(("tables", i), f"table `{table.id}` is there twice")
+        tables += [table] if table is not None else []
+    grid._tables = tuple(tables)
+
+    # What the tables need as a whole.
+    check.idle()
+    check.size(tables)
+    files.check(grid, document)
+    if sized:
+        limits.check(grid, document)
+    return grid
+
+
+def _placed(grid: Grid, document: Document, known: Catalogue) -> Grid:
+    """The grid with its name, where it was read from, and paths that hold from anywhere."""
+    data, machine = grid.data, grid.machine
+    if data.root:
+        root = _path(data.root, ("data", "root"), document)
+        data = data.model_copy(update={"root": root})
+    if machine.store and ("machine", "store") in document.values:
+        store = _path(machine.store, ("machine", "store"), document)
+        machine = machine.model_copy(update={"store": store})
+    name = grid.name or Path(document.source).stem
+    grid = grid.model_copy(update={"name": name, "data": data, "machine": machine})
+    grid._document, grid._known = document, known
+    return grid
+
+
+def _path(written: str, path: Key, document: Document) -> str:
+    """A path as it is meant: relative to the grid's file, or, with --set, to where one is."""
+    from_option = document.place(path).line == 0
+    return str((Path() if from_option else Path(document.source).parent).absolute() / written)
+
+
+def _table(check: Check, written: Any, path: Key) -> Table | None:
+    """A table of the grid as far as it is sound, checked; None where there is nothing of it."""
+    document, known = check.document, check.known
+    if isinstance(written, str):
+        if not check.name("table", written, known.tables, *path):
+            return None
+        table = known.tables[written]
+        check.pairs(table, [path] * len(table.rows), [path] * len(table.columns), path)
+        return table
+    inline = _validated(InlineTable, written, document, path)
+    if inline is None:
         return None
-    for option in options:
-        override(document, option)
-    value = document.value
-    grid = _validated(Grid, value, document, ())
-    tables = value.get("tables")
-    if grid is not None and isinstance(tables, list):
-        written = [
-            each
-            if isinstance(each, str)
-            else _validated(InlineTable, each, document, ("tables", i))
-            for i, each in enumerate(tables)
-        ]
-        grid = grid.model_copy(update={"tables": written, "name": grid.name or stem})
-        check(grid, document, names or Names.installed())
-    return grid
+    rows = _entries(InlineRow, "variant", inline.rows, document, (*path, "rows"))
+    columns = _entries(InlineColumn, "task", inline.columns, document, (*path, "columns"))
+    sound = check.own_table(Written(inline, rows, columns), *path)
+    table = written_out(inline, list(sound.rows.values()), list(sound.columns.values()), known)
+    unread = [row.id or row.variant for i, row in rows.items() if i not in sound.rows]
+    check.ids(table, sound, unread, *path)
+    places = [
+        (*path, "columns", i) for i, each in sound.columns.items() for _ in unfolded(each, known)
+    ]
+    check.pairs(table, [(*path, "rows", i) for i in sound.rows], places, path)
+    return table
 
 
-def _validated(model: Any, value: Any, document: Document, prefix: tuple[Any, ...]) -> Any:
+def _entries(
+    model: type[Model], key: str, written: Sequence[Any], document: Document, path: Key
+) -> dict[int, Model]:
+    """The rows or columns of a table by their place; a word alone is an entry's `key`."""
+    found = {}
+    for i, each in enumerate(written):
+        value = {key: each} if isinstance(each, str) else each
+        entry = _validated(model, value, document, (*path, i))
+        if entry is not None:
+            found[i] = entry
+    return found
+
+
+def _validated(model: type[Model], value: Any, document: Document, prefix: Key) -> Model | None:
     """The model's value; what is wrong is blamed and left out, so that names are checked too."""
     if not isinstance(value, dict):
-        document.blame(prefix, f"{value!r} is neither a table's name nor a table")
+        document.blame(prefix, f"{value!r} is neither a name nor a mapping")
         return None
     value = copy.deepcopy(value)
-    for _ in range(20):
+    while True:
         try:
             return model.model_validate(value)
         except ValidationError as error:
             for each in error.errors():
                 path = (*prefix, *each["loc"])
-                _blame(document, path, _message(model, each), each["type"] == "extra_forbidden")
-                if each["type"] == "missing" or not _leave_out(value, each["loc"]):
-                    return None
-    return None
-
-
-def _blame(document: Document, path: tuple[Any, ...], message: str, key: bool) -> None:
-    """One problem per place: a value that was refused as YAML is not refused again by its type."""
-    place = document.place(path, key=key)
-    if place not in [problem.place for problem in document.problems] or not place.line:
-        document.blame(path, message, key=key)
+                key = each["type"] == "extra_forbidden"
+                document.once(path, _message(model, each), key=key)
+                if not _leave_out(value, each["loc"]):
+                    return model.model_validate({})
 
 
 def _leave_out(value: Any, loc: Sequence[Any]) -> bool:
@@ -110,19 +182,16 @@ def _message(model: Any, error: Any) -> str:
     shown = repr(found) if len(repr(found)) < 60 else repr(found)[:57] + "..."
     if kind == "extra_forbidden":
         return f"unknown key `{loc[-1]}`{nearest(str(loc[-1]), _keys(model, loc[:-1]))}"
-    if kind == "missing":
-        return f"`{loc[-1]}` is missing"
     if kind == "literal_error":
         allowed = error["ctx"]["expected"]
         close = nearest(str(found), re.findall(r"'([^']*)'", allowed))
         return f"`{name}` is {shown}: use {allowed}" + (close if "did you mean" in close else "")
     if kind == "value_error":
         return f"`{name}` is {shown}: {error['ctx']['error']}"
-    message = error["msg"].removeprefix("Input should be ").replace("valid ", "")
-    message = re.sub(r"^a (?=[aeio])", "an ", message)
+    message = wording(error)
     if isinstance(found, str) and found.lower() in ("yes", "no", "on", "off"):
         message += f"; `{found}` is text here, write true or false"
-    return f"`{name}` is {shown}: it should be {message}"
+    return f"`{name}` is {shown}: {message}"
 
 
 def _keys(model: Any, path: Sequence[Any]) -> list[str]:
@@ -143,14 +212,3 @@ def machine(grid: Grid, **options: Any) -> step.Machine:
     settings: Mapping[str, Any] = grid.machine.model_dump()
     given = {name: value for name, value in options.items() if value is not None}
     return dataclasses.replace(step.Machine(**settings), **given)
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of a grid, for editors."""
-    made, table = Grid.model_json_schema(), InlineTable.model_json_schema()
-    made["$defs"] |= {**table.pop("$defs"), "InlineTable": table}
-    written = {"$ref": "#/$defs/InlineTable"}
-    made["properties"]["tables"]["items"] = {"anyOf": [{"type": "string"}, written]}
-    made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    made["title"] = "grid.yaml"
-    return made

@@ -13,7 +13,7 @@ from ablations.scale import VOCABULARIES, Scale, architecture
 from ablations.scale import pretraining as pretraining_settings
 from ablations.systems import Variant
 from glm.training.optimisation import Optimisation
-from harness.grid.overrides import changed
+from harness.grid.schema import Grid
 from harness.grid.sources import Sources
 from harness.steps.pretrain import Pretrain
 from harness.steps.step import Step, slug
@@ -25,7 +25,7 @@ from harness.steps.vocabulary import Vocabulary
 class Models:
     """Makes each step once; equal arguments give the very same object, and so one digest."""
 
-    grid: Any
+    grid: Grid
     scale: Scale
     made: dict[tuple[Any, ...], Step] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ class Models:
             warmup_steps=max(1, round(settings.warmup_steps * share)),
             decay_steps=round(settings.decay_steps * share),
         )
-        settings = changed(settings, changes, "pretrain")
+        settings = replace(settings, **changes)
         spec = Pretrain(
             objective=variant.objective.at_positions(body.positions),
             layers=body.layers,

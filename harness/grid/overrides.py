@@ -1,30 +1,28 @@
 """What a grid and its rows change: a scale's numbers, a variant, its settings, how it is asked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from ablations.scale import SCALES, Scale
+from ablations.recipes import Finetuning, Pretraining
+from ablations.scale import SCALES, Scale, finetuning
+from ablations.settings import changed, settings
 from ablations.systems import Variant
 from ablations.tables import Column, Row
-from harness.errors import UserError
+from glm.adaptation.requirements import Requirement, fitting
+from harness.grid.schema import Grid, Sweep
 from tasks.spec import Task
 
+ASKING = ("mode", "pattern")  # beside `options.NAME`: how a task is asked, which is no setting
 
-def scaled(grid: Any) -> Scale:
+
+def scaled(grid: Grid) -> Scale:
     """The grid's scale with its overrides."""
-    scale = SCALES[grid.scale]
-    exact = {each.name for each in fields(Scale) if isinstance(getattr(scale, each.name), Fraction)}
-    changes = {
-        name: Fraction(str(value)) if name in exact else value
-        for name, value in grid.overrides.items()
-    }
-    return replace(scale, **changes)
+    return changed(SCALES[grid.scale], grid.overrides)
 
 
-def points(sweep: Any) -> Sequence[Mapping[str, Any]]:
+def points(sweep: Sweep | None) -> Sequence[Mapping[str, Any]]:
     """Every combination of a sweep's values, the first of each first; one empty one without."""
     if not sweep or not sweep.parameters:
         return ({},)
@@ -33,49 +31,76 @@ def points(sweep: Any) -> Sequence[Mapping[str, Any]]:
     return chosen[:1] if sweep.select == "fixed" else chosen
 
 
-def split_overrides(
-    row: Row, variant: Variant
-) -> tuple[Variant, Mapping[str, Any], Mapping[str, Any]]:
-    """A row's `set:` by what it changes: the variant, its pretraining, or its finetuning.
+@dataclass(frozen=True)
+class Overrides:
+    """A row's `set:` by what it changes, the names without their scopes.
 
     `objective.x` and `variant.x` change the variant, `pretrain.x` a pretraining setting; `mode`,
-    `pattern`, `options.x` and finetuning settings go to the finetuning.
+    `pattern` and `options.x` how tasks are asked; what is left are finetuning settings.
     """
-    changes: dict[str, Any] = {}
-    tuning: dict[str, Any] = {}
-    for name, value in row.set.items():
-        scope, dot, key = name.partition(".")
-        if scope == "objective" and dot:
-            variant = replace(variant, objective=changed(variant.objective, {key: value}, scope))
-        elif scope == "variant" and dot:
-            variant = changed(variant, {key: value}, scope)
-        elif scope == "pretrain" and dot:
-            changes[key] = value
-        else:
-            tuning[name.removeprefix("finetune.")] = value
-    return variant, changes, tuning
+
+    objective: Mapping[str, Any]
+    variant: Mapping[str, Any]
+    pretrain: Mapping[str, Any]
+    asking: Mapping[str, Any]
+    finetune: Mapping[str, Any]
+
+    def of(self, variant: Variant) -> Variant:
+        """The variant that is pretrained. ValueError where values do not go together."""
+        inside = {f"objective.{name}": value for name, value in self.objective.items()}
+        return changed(variant, {**inside, **self.variant})
+
+    @property
+    def pretraining(self) -> Mapping[str, Any]:
+        """Pretraining settings as their fields hold them."""
+        known = settings(Pretraining)
+        return {name: known[name].value(given) for name, given in self.pretrain.items()}
 
 
-def changed(settings: Any, changes: Mapping[str, Any], scope: str) -> Any:
-    """`settings` with fields replaced; an unknown name is the user's error."""
-    known = [each.name for each in fields(settings)]
-    for name in changes:
-        if name not in known:
-            raise UserError(f"{scope} has no setting {name!r}: choose from {', '.join(known)}")
-    return replace(settings, **changes)
-
-
-def asked(
-    row: Row, column: Column, task: Task, style: str, changes: Mapping[str, Any]
-) -> tuple[str, int, dict[str, Any], dict[str, Any]]:
-    """How the cell's task is asked, and what of the changes is left for finetuning settings."""
-    left = dict(changes)
-    options = dict(column.options)
-    options |= {
-        k.removeprefix("options."): left.pop(k) for k in [*left] if k.startswith("options.")
+def overrides(row: Row) -> Overrides:
+    """A row's overrides by scope."""
+    found: dict[str, dict[str, Any]] = {
+        scope: {} for scope in ("objective", "variant", "pretrain", "asking", "finetune")
     }
-    mode = left.pop("mode", row.set.get("mode", options.pop("mode", "")))
-    pattern = left.pop("pattern", options.pop("pattern", 0))
+    for name, value in row.set.items():
+        scope, dot, inside = name.partition(".")
+        if dot and scope in ("objective", "variant", "pretrain", "finetune"):
+            found[scope][inside] = value
+        elif name in ASKING or (dot and scope == "options"):
+            found["asking"][name] = value
+        else:
+            found["finetune"][name] = value
+    return Overrides(**found)
+
+
+def style_of(row: Row, task: Task, variant: Variant, styles: Mapping[str, Requirement]) -> str:
+    """The row's style, or the best one in which the task can be put to the variant; "" if none."""
+    return row.style or next(iter(fitting(task.styles, variant.objective.layout, styles)), "")
+
+
+def tuned(grid: Grid, scale: Scale, task: str, style: Requirement) -> Finetuning:
+    """A task's finetuning settings as the recipe and the scale have them."""
+    return finetuning(task, scale, grid.recipe, writes=style.writes)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a cell's task is asked."""
+
+    mode: str
+    pattern: int
+    options: Mapping[str, Any]
+
+
+def asked(row: Row, column: Column, task: Task, way: str) -> Asked:
+    """How the column asks the task, the row's own wishes first; `way` is the task's word for it."""
+    wishes = overrides(row).asking
+    options = dict(column.options)
+    mode, pattern = options.pop("mode", ""), options.pop("pattern", 0)
+    options |= {
+        name.removeprefix("options."): value for name, value in wishes.items() if name not in ASKING
+    }
+    mode = wishes.get("mode", mode)
     if not mode and task.name == "wsc":
-        mode = "classify" if style == "classifier" else "rank"
-    return mode, pattern, options, left
+        mode = task.modes[way][0]
+    return Asked(mode, wishes.get("pattern", pattern), options)

@@ -78,8 +78,19 @@ class Document:
         """Record a problem at a path."""
         self.problems.append(Problem(self.place(path, key=key), message))
 
+    def once(self, path: Key, message: str, *, key: bool = False) -> None:
+        """Record a problem at a path unless one is recorded at its place already."""
+        place = self.place(path, key=key)
+        if not place.line or place not in [problem.place for problem in self.problems]:
+            self.blame(path, message, key=key)
 
-def read(path: Path) -> Document:
+    def said(self, path: Key, message: str) -> str:
+        """A problem at a path as text, with the place where that is known."""
+        place = self.place(path)
+        return str(Problem(place, message)) if place.source else message
+
+
+def opened(path: Path) -> Document:
     """The file's document. Syntax errors are problems of it, not exceptions."""
     try:
         text = path.read_bytes().decode()

@@ -1,9 +1,27 @@
-"""What a `grid.yaml` may say: every key with its type; names are checked elsewhere."""
+"""What a `grid.yaml` may say: every key with its type and its meaning; names are checked elsewhere.
+
+No key is required here: what is left out is blamed by the check, together with all the rest.
+"""
 
 import re
+from collections import Counter
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    WithJsonSchema,
+)
+
+from ablations.tables import Table
+from harness.code.catalogue import Catalogue
+from harness.errors import UserError
+from harness.grid.positions import Document, Key
 
 MOST_SEEDS = 10_000
 
@@ -27,6 +45,14 @@ def _seeds(value: Any) -> Any:
     return value
 
 
+def _different(value: list[int]) -> list[int]:
+    """Seeds of which none is there twice: it would be one run that counts as two."""
+    twice = [seed for seed, count in Counter(value).items() if count > 1]
+    if twice:
+        raise ValueError(f"seed {twice[0]} is there twice")
+    return value
+
+
 def _seconds(value: Any) -> Any:
     """A number of seconds, or text with a unit: 90s, 30m, 2h, 1d."""
     if isinstance(value, str):
@@ -41,11 +67,12 @@ Seeds = Annotated[
     list[Annotated[int, Field(ge=0, lt=2**31)]],
     BeforeValidator(_seeds),
     Field(min_length=1),
+    AfterValidator(_different),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "integer", "minimum": 1},
-                {"type": "array", "items": {"type": "integer"}},
+                {"type": "integer", "minimum": 1, "maximum": MOST_SEEDS},
+                {"type": "array", "items": {"type": "integer", "minimum": 0}, "uniqueItems": True},
             ]
         }
     ),
@@ -63,154 +90,205 @@ Seconds = Annotated[
 ]
 
 
-def _scalar(value: Any) -> Any:
-    if type(value) in (bool, int, float, str):
-        return value
-    raise ValueError("it should be a number, text, true or false")
-
-
-def _scalars(value: Any) -> Any:
-    return [_scalar(each) for each in value] if isinstance(value, list) else _scalar(value)
-
-
-_SCALAR = {"type": ["boolean", "number", "string"]}
-Scalar = Annotated[Any, AfterValidator(_scalar), WithJsonSchema(_SCALAR)]
-Scalars = Annotated[
-    Any,
-    AfterValidator(_scalars),
-    WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}),
-]
-
-
 class CorpusData(_Model):
     """Documents to pretrain on: files below the root, or a hub data set."""
 
-    path: Paths = []
-    hub: str = ""
-    revision: str | None = None
-    split: str = "train"
-    format: Literal["text", "jsonl", "parquet", "auto"] = "auto"
-    field: str = "text"
-    limit: int = Field(0, ge=0)
+    path: Paths = Field([], description="files below data.root, one or a list")
+    hub: str = Field("", description="a hub data set instead: NAME or NAME:CONFIG")
+    revision: str | None = Field(None, description="the hub data set's commit")
+    split: str = Field("train", description="the hub data set's split")
+    format: Literal["text", "jsonl", "parquet", "auto"] = Field(
+        "auto", description="of the files; text is a document a line, auto goes by the name"
+    )
+    field: str = Field("text", description="the field or column that holds a document")
+    limit: int = Field(0, ge=0, description="documents read; 0 is all")
 
 
 class VocabularyData(_Model):
-    """Which vocabulary: trained on the corpus, or a published one. "": what the scale says."""
+    """Which vocabulary: trained on the corpus, or a published one."""
 
-    kind: Literal["", "train", "bert", "roberta", "gpt2"] = ""
-    size: int | None = Field(None, ge=64, le=65_536)
-    path: str = ""
-    hub: str = ""
+    kind: Literal["", "train", "bert", "roberta", "gpt2"] = Field(
+        "", description="trained on the corpus or a published one; empty: as the scale says"
+    )
+    size: int | None = Field(None, ge=64, le=65_536, description="words of a trained one")
+    path: str = Field("", description="the published files, or their folder, below data.root")
+    hub: str = Field("", description="a hub model that has the published files")
 
 
 class Data(_Model):
     """Where text comes from."""
 
-    kind: Literal["microworld", "folder", "hub"] = "microworld"
-    root: str = ""
-    corpus: CorpusData | None = None
-    larger_corpus: CorpusData | None = None  # for the variants with RoBERTa's recipe
-    vocabulary: VocabularyData = Field(default_factory=lambda: VocabularyData.model_validate({}))
-    files: dict[str, dict[str, str]] = {}  # task -> split -> path below the root
-    revision: str | None = None  # of the tasks on the hub, instead of the commits pinned here
-    seed: int = Field(0, ge=0)
-    documents: int | None = Field(None, ge=1)  # of the built-in world
-    on_bad_row: Literal["stop", "skip"] = "stop"
-    limit: dict[Literal["train", "dev", "test"], int] = {}  # rows of a split
+    kind: Literal["microworld", "folder", "hub"] = Field(
+        "microworld", description="the built-in world, a folder of files, or the hub"
+    )
+    root: str = Field(
+        "", description="the folder of files; relative to the grid's file, or with --set to here"
+    )
+    corpus: CorpusData | None = Field(None, description="documents to pretrain on")
+    larger_corpus: CorpusData | None = Field(
+        None, description="documents for the systems with RoBERTa's recipe"
+    )
+    vocabulary: VocabularyData = Field(
+        default_factory=lambda: VocabularyData.model_validate({}), description="which vocabulary"
+    )
+    files: dict[str, dict[str, str]] = Field(
+        {}, description="task -> split -> file below the root; FILE#0:1500 is its first rows"
+    )
+    revision: str | None = Field(None, description="of the tasks on the hub, for all of them")
+    seed: int = Field(0, ge=0, description="of the built-in world")
+    documents: int | None = Field(None, ge=1, description="of the built-in world's corpus")
+    on_bad_row: Literal["stop", "skip"] = Field(
+        "stop", description="a bad row ends the step, or is left out and counted"
+    )
+    limit: dict[Literal["train", "dev", "test"], Annotated[int, Field(ge=1)]] = Field(
+        {}, description="rows read of a split, for every task"
+    )
 
 
 class SeedPairs(_Model):
     """Seeds of pretraining and of finetuning; every pair is run. A number n means 0..n-1."""
 
-    pretrain: Seeds = [0]
-    finetune: Seeds = [0]
+    pretrain: Seeds = Field([0], description="seeds of pretraining, or how many")
+    finetune: Seeds = Field([0], description="seeds of finetuning, or how many")
 
 
 class Sweep(_Model):
-    """Finetuning parameters to vary, and how a cell's value is chosen among them."""
+    """Finetuning settings to vary, and how a cell's value is chosen among them."""
 
-    parameters: dict[str, Annotated[list[Scalar], Field(min_length=1)]] = {}
-    select: Literal["fixed", "best_dev", "median"] = "best_dev"
+    parameters: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+        {}, description="setting -> its values; every combination is tried"
+    )
+    select: Literal["fixed", "best_dev", "median"] = Field(
+        "best_dev", description="which fills the cell: the first, the best or the median on dev"
+    )
+
+
+class Limits(_Model):
+    """Above these a grid is refused as a slip of the pen; raise them if it is meant."""
+
+    memory_gb: float | None = Field(
+        None,
+        gt=0,
+        description="of one training's weights, gradients and averages; "
+        "by default this machine's memory, or 80 for each of machine.gpus",
+    )
+    days: float = Field(100.0, gt=0, description="that one step takes at most, as estimated")
+    documents: int = Field(10_000_000, ge=1, description="of the built-in world's corpus")
 
 
 class MachineSettings(_Model):
     """How steps are run. Changes no number and no digest."""
 
-    executor: Literal["auto", "ray", "inline"] = "auto"
-    address: str = ""
-    gpus: dict[str, Annotated[float, Field(ge=0)]] = {}
-    cpus: int | None = Field(None, ge=1)
-    threads: int | None = Field(None, ge=1)
-    workers: int | None = Field(None, ge=1)
-    micro_batch: int | None = Field(None, ge=1)
-    store: str = "store"
-    time_limit: dict[str, Seconds] = {}
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    retries: int = Field(3, ge=0)
-    checkpoint_seconds: Annotated[float, BeforeValidator(_seconds), Field(ge=0)] = 60.0
+    executor: Literal["auto", "ray", "inline"] = Field(
+        "auto", description="in this process, on Ray, or Ray where it is installed"
+    )
+    address: str = Field("", description="a Ray cluster: auto, or host:port")
+    gpus: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="kind of step -> GPUs; 0.5 shares one"
+    )
+    cpus: int | None = Field(None, ge=1, description="CPUs to be used; by default all")
+    threads: int | None = Field(None, ge=1, description="CPU threads of a step")
+    workers: int | None = Field(None, ge=1, description="steps that run at once")
+    micro_batch: int | None = Field(None, ge=1, description="rows of one forward pass")
+    store: str = Field(
+        "store", description="where results are kept; relative to the grid's file if given there"
+    )
+    time_limit: dict[str, Seconds] = Field({}, description="kind of step -> 90s, 30m, 2h, 1d")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="what steps compute on")
+    retries: int = Field(3, ge=0, description="times that a step goes on after a lost worker")
+    checkpoint_seconds: Annotated[float, BeforeValidator(_seconds), Field(ge=0)] = Field(
+        60.0, description="between two checkpoints of a training"
+    )
 
 
 class InlineRow(_Model):
     """One system of the user's own table."""
 
-    variant: str
-    id: str = ""
-    label: str = ""
-    style: str = ""
-    set: dict[str, Scalars] = {}
-    paper: str = ""
-    group: str = ""
+    variant: str = Field("", description="the system's name; `harness list systems`")
+    id: str = Field("", description="the row's id; by default what sets it apart")
+    label: str = Field("", description="what the table prints; by default made of what is set")
+    style: str = Field("", description="how tasks are asked; by default what suits the system")
+    set: dict[str, Any] = Field(
+        {}, description="what is changed: objective.X, variant.X, pretrain.X, lr, epochs, ..."
+    )
+    paper: str = Field("", description="the row's id in the file of the paper's numbers")
+    group: str = Field("", description="a heading above the row")
 
 
 class InlineColumn(_Model):
-    """One task of the user's own table; `metrics` and `options` as the task has them by default."""
+    """One task of the user's own table, or a group of tasks."""
 
-    task: str
-    id: str = ""
-    label: str = ""
-    metrics: list[str] = []
-    options: dict[str, Scalar] = {}
-
-
-def _row(value: Any) -> Any:
-    return {"variant": value} if isinstance(value, str) else value
-
-
-def _column(value: Any) -> Any:
-    return {"task": value} if isinstance(value, str) else value
+    task: str = Field("", description="a task or a group; `harness list tasks`")
+    id: str = Field("", description="the column's id; by default the task's name")
+    label: str = Field("", description="what the table prints")
+    metrics: list[str] = Field([], description="in the order printed; by default all")
+    options: dict[str, Any] = Field({}, description="how the task is asked: mode, pattern, ratio")
 
 
 class InlineTable(_Model):
-    """The user's own table: rows are variants, columns are tasks or groups of tasks."""
+    """The user's own table: rows are systems, columns are tasks or groups of tasks."""
 
-    id: str
-    title: str = ""
-    rows: list[Annotated[InlineRow, BeforeValidator(_row)]] = Field(min_length=1)
-    columns: list[Annotated[InlineColumn, BeforeValidator(_column)]] = Field(min_length=1)
-    split: Literal["dev", "test"] = "dev"
-    average: bool = False
-    reference: str = ""
+    id: str = Field("", description="the table's id and its files' name")
+    title: str = Field("", description="what is printed above it")
+    rows: list[Any] = Field([], description="systems: names, or mappings")
+    columns: list[Any] = Field([], description="tasks: names, or mappings")
+    split: Literal["dev", "test"] = Field("dev", description="the split that is scored")
+    average: bool = Field(False, description="add the mean over the columns")
+    reference: str = Field("", description="the row that differences are taken against")
 
 
 class Grid(_Model):
     """Everything that a `grid.yaml` may say."""
 
-    name: str = ""
-    scale: str = "micro"
-    overrides: dict[str, Scalar] = {}  # single numbers of the scale
-    tables: Annotated[list[Any], Field(min_length=1)]  # ids of the paper's, and InlineTables
-    data: Data = Field(default_factory=lambda: Data.model_validate({}))
-    seeds: SeedPairs = SeedPairs()
-    sweep: Sweep | None = None
-    controls: list[Literal["aa", "planted", "blind"]] = []
-    match: Literal["positions", "targets", "flops", "corpus_tokens"] = "positions"
-    recipe: str = "paper"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    finetune: dict[str, Scalar | list[Scalar]] = {}  # for every finetuning: epochs, lr, ...
-    machine: MachineSettings = Field(default_factory=lambda: MachineSettings.model_validate({}))
+    name: str = Field("", description="of the results; by default the file's")
+    scale: str = Field("micro", description="how large: `harness list scales`")
+    overrides: dict[str, Any] = Field({}, description="single numbers of the scale")
+    tables: list[Any] = Field([], description="names of the paper's tables, and tables written out")
+    data: Data = Field(
+        default_factory=lambda: Data.model_validate({}), description="where text comes from"
+    )
+    seeds: SeedPairs = Field(
+        default_factory=lambda: SeedPairs.model_validate({}), description="every pair is run"
+    )
+    sweep: Sweep | None = Field(None, description="finetuning settings to choose among")
+    controls: list[Literal["aa", "planted", "blind"]] = Field(
+        [], description="the reference row again: other seeds, half its pretraining, blind"
+    )
+    match: Literal["positions", "targets", "flops", "corpus_tokens"] = Field(
+        "positions", description="what every pretraining gets as much of as GLM's"
+    )
+    recipe: str = Field("paper", description="whose hyperparameters: `harness list recipes`")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="of matrix products, in training and evaluation; auto: the scale's"
+    )
+    finetune: dict[str, Any] = Field({}, description="settings of every finetuning")
+    limits: Limits = Field(
+        default_factory=lambda: Limits.model_validate({}), description="what is refused as too much"
+    )
+    machine: MachineSettings = Field(
+        default_factory=lambda: MachineSettings.model_validate({}), description="how it is run"
+    )
 
-    def resolved_tables(self) -> list[Any]:
-        """The tables in the grid's order: ids of the paper's, and the user's own as tables."""
-        from harness.grid.names import written_out
+    # Not written: where everything was, what names mean, and the tables with every default.
+    _document: Document = PrivateAttr()
+    _known: Catalogue = PrivateAttr()
+    _tables: tuple[Table, ...] = PrivateAttr(default=())
 
-        return [t if isinstance(t, str) else written_out(t) for t in self.tables]
+    @property
+    def known(self) -> Catalogue:
+        """What the grid's names mean."""
+        return self._known
+
+    @property
+    def resolved_tables(self) -> tuple[Table, ...]:
+        """The tables in the grid's order, the user's own written out."""
+        return self._tables
+
+    @property
+    def folder(self) -> Path:
+        """The folder that paths in the grid's file are relative to."""
+        return Path(self._document.source).parent.absolute()
+
+    def fault(self, path: Key, message: str) -> UserError:
+        """The error that something is wrong at a place of the grid."""
+        return UserError(self._document.said(path, message))

@@ -1,5 +1,6 @@
 """A grid's data as steps: the built-in world, a folder or the hub, behind one face."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from ablations.scale import Scale
 from ablations.systems import Variant
 from harness.errors import UserError
+from harness.grid.schema import CorpusData, Grid
 from harness.steps.corpus import Corpus
 from harness.steps.dataset import SPLITS, Dataset
 from harness.steps.step import Step, slug
@@ -29,7 +31,7 @@ VOCABULARY_FILES = {
 class Sources:
     """Where a grid's text comes from; every step is made once."""
 
-    grid: Any
+    grid: Grid
     scale: Scale
     made: dict[Any, Step] = field(default_factory=dict)
 
@@ -54,11 +56,8 @@ class Sources:
             self.made[key] = self._corpus(wanted)
         return self.made[key]
 
-    def _corpus(self, wanted: Any) -> Step:
-        data = self.grid.data
+    def _corpus(self, wanted: CorpusData | None) -> Step:
         if wanted is None or not (wanted.path or wanted.hub):
-            if data.kind != "microworld":
-                raise UserError("data.corpus: name the files (path) or the hub data set (hub)")
             return Step("corpus", "world", Corpus(), {"world": self.world()})
         if wanted.hub:
             spec = Corpus(
@@ -69,7 +68,7 @@ class Sources:
                 limit=wanted.limit,
             )
             return Step("corpus", slug(wanted.hub), spec)
-        paths = [self._below_root(path) for path in wanted.path]
+        paths = [below_root(self.grid, path) for path in wanted.path]
         spec = Corpus(
             files=tuple(files.digest([path]) for path in paths),
             format=wanted.format,
@@ -78,22 +77,12 @@ class Sources:
         )
         return Step("corpus", slug(paths[0].name), spec, how={"paths": [str(p) for p in paths]})
 
-    def _below_root(self, path: str) -> Path:
-        found = Path(self.grid.data.root or ".") / path
-        if not found.is_file():
-            raise UserError(f"data: no file {found}")
-        return found
-
     def vocabulary_files(self, kind: str) -> tuple[tuple[str, ...], list[str]]:
         """Content digests and paths of a published vocabulary; empty when the hub has to serve."""
         wanted = self.grid.data.vocabulary
         if not wanted.path:
             return (), []
-        folder = Path(self.grid.data.root or ".") / wanted.path
-        paths = [folder] if folder.is_file() else [folder / n for n in VOCABULARY_FILES[kind]]
-        for path in paths:
-            if not path.is_file():
-                raise UserError(f"data.vocabulary.path: no file {path}")
+        paths = vocabulary_paths(self.grid, kind)
         return tuple(files.digest([path]) for path in paths), [str(path) for path in paths]
 
     def dataset(self, task: Task, needed: tuple[str, ...], variant: Variant | None = None) -> Step:
@@ -109,9 +98,7 @@ class Sources:
         made = self.made[key]
         for split in needed:
             if split not in made.spec.splits:
-                if corpus is not None:
-                    raise UserError(f"{task.title} have no {split} split: give the table `test`")
-                fingerprint(task, split, self.source(task))  # says what is missing, and where
+                fingerprint(task, split, source(self.grid, task))  # says what is missing, and where
         return made
 
     def _dataset(self, task: Task, corpus: Step | None) -> Step:
@@ -125,28 +112,38 @@ class Sources:
         if data.kind == "microworld":
             spec = Dataset(task.name, splits, limits=limits)
             return Step("dataset", task.name, spec, {"world": self.world()})
-        source = self.source(task)
+        rows = source(self.grid, task)
         found = {}
         for split in splits:
             with suppress(UserError):  # not every split is there, or needed
-                found[split] = fingerprint(task, split, source)
+                found[split] = fingerprint(task, split, rows)
         spec = Dataset(task.name, tuple(found), found, limits, data.on_bad_row)
-        return Step("dataset", task.name, spec, how={"source": source})
+        return Step("dataset", task.name, spec, how={"source": rows})
 
     def _limits(self, splits: tuple[str, ...]) -> dict[str, int]:
-        own = self.grid.data.limit or {}
+        own: Mapping[str, int] = {**self.grid.data.limit}
         scale = {"train": self.scale.rows, "dev": self.scale.eval_rows}
         scale["test"] = self.scale.eval_rows
         limits = {split: own.get(split, scale[split]) for split in splits}
         return {split: limit for split, limit in limits.items() if limit}
 
-    def source(self, task: Task) -> Folder | Hub:
-        """Where a task's rows come from; the folder too has those that the hub has not whole."""
-        data = self.grid.data
-        lacking = task.hub is None or set(task.names) - set(task.hub.splits)
-        if data.kind == "hub" and not (task.name in data.files or (lacking and data.root)):
-            revisions = {task.name: data.revision} if data.revision else {}
-            return Hub(revisions, on_bad_row=data.on_bad_row)
-        if not data.root:
-            raise UserError("data.root: a folder source needs the folder's path")
-        return Folder(str(Path(data.root)), files=data.files, on_bad_row=data.on_bad_row)
+
+def below_root(grid: Grid, path: str) -> Path:
+    """A file that the grid names: below its root, or else beside the grid."""
+    return Path(grid.data.root or grid.folder) / path
+
+
+def vocabulary_paths(grid: Grid, kind: str) -> list[Path]:
+    """Where the files of a published vocabulary should be: the path given, or in that folder."""
+    folder = below_root(grid, grid.data.vocabulary.path)
+    return [folder] if folder.is_file() else [folder / name for name in VOCABULARY_FILES[kind]]
+
+
+def source(grid: Grid, task: Task) -> Folder | Hub:
+    """Where a task's rows come from; the folder too has those that the hub has not whole."""
+    data = grid.data
+    lacking = task.hub is None or set(task.names) - set(task.hub.splits)
+    if data.kind == "hub" and not (task.name in data.files or (lacking and data.root)):
+        revisions = {task.name: data.revision} if data.revision else {}
+        return Hub(revisions, on_bad_row=data.on_bad_row)
+    return Folder(data.root, files=data.files, on_bad_row=data.on_bad_row)

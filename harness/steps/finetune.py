@@ -9,15 +9,12 @@ from glm.models.flops import training_flops
 from glm.objectives.objective import Objective
 from harness.steps.step import Cost, Work
 
-# What a model-side style asks of the text side, where the names differ.
-ASKED = {"bert-cloze": "cloze", "bert-infill": "infill"}
-
 
 @dataclass(frozen=True)
 class Finetune:
     """What is finetuned and asked. The objective tells how this variant writes its inputs."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: answers are computed at the precision of the training
     uses: ClassVar[str] = "gpu"
     task: str
     style: str  # a key of `glm.adaptation.styles.STYLES`
@@ -72,7 +69,7 @@ class Finetune:
 class ZeroShot:
     """The pretrained model's own answers: perplexity and last words, without any finetuning."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: answers are computed at the spec's precision
     uses: ClassVar[str] = "gpu"
     task: str
     objective: Objective

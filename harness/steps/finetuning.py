@@ -26,7 +26,7 @@ from harness.code import catalogue
 from harness.errors import Diverged
 from harness.steps import predictions
 from harness.steps.dataset import read_rows
-from harness.steps.finetune import ASKED, Finetune, ZeroShot
+from harness.steps.finetune import Finetune, ZeroShot
 from harness.steps.step import Work
 from tasks.blind import blinded
 from tasks.errors import UserError
@@ -86,7 +86,8 @@ def run(spec: Finetune, work: Work) -> None:
             encoded = style.encode(ask(spec, work, split, train=False), tokenizer, longest)
             cut[split], asked[split] = _cut(encoded), len(encoded)
             try:
-                answers = style.answer(model, head, encoded, tokenizer)
+                with loop.autocast(device, spec.precision):
+                    answers = style.answer(model, head, encoded, tokenizer)
             except FloatingPointError as error:
                 raise Diverged(int(ledger["steps"]), {"predicting": str(error)}) from None
             predictions.write(work.folder / f"{name}.parquet", answers)
@@ -126,7 +127,8 @@ def zero_shot(spec: ZeroShot, work: Work) -> None:
     )
     questions = ask(spec, work, spec.split, train=False)
     items = style.encode(questions, tokenizer, model.positions)
-    answers = style.answer(model, None, items, tokenizer)
+    with loop.autocast(loop.device_of(work.machine.device), spec.precision):
+        answers = style.answer(model, None, items, tokenizer)
     predictions.write(work.folder / "predictions.parquet", answers)
     facts = {"asked": {spec.split: len(items)}, "cut": {spec.split: _cut(items)}}
     (work.folder / "ledger.json").write_text(json.dumps(facts, indent=1))
@@ -140,10 +142,10 @@ def _cut(items: Sequence[Item]) -> int:
 
 def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> list[Question]:
     """The questions of a split, in file order."""
-    style = getattr(spec, "style", "lm")
-    style = ASKED.get(style, style)
-    how = How(style, train, getattr(spec, "pattern", 0), spec.mode, options=spec.options)
-    task = catalogue.of_step(work.how).tasks[spec.task]
+    known = catalogue.of_step(work.how)
+    way = known.requirements[getattr(spec, "style", "lm")].asks
+    how = How(way, train, getattr(spec, "pattern", 0), spec.mode, options=spec.options)
+    task = known.tasks[spec.task]
     rows = read_rows(work.inputs["dataset"] / f"{split}.jsonl")
     if getattr(spec, "blind", False):
         rows = blinded(task, rows, getattr(spec, "seed", 0))

@@ -16,7 +16,7 @@ hub's) or `unilm` (PTB tokens with <S_SEP> between sentences, which are undone).
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from tasks.errors import UserError
 from tasks.generation import rouge, summary
@@ -27,6 +27,7 @@ from tasks.spec import How, OnHub, Question, Row, Task
 
 SEPARATOR = " [SEP] "
 LAYOUTS = {"raw": spaced, "unilm": treebank_to_text}
+LAYOUT = Annotated[Literal["raw", "unilm"], "how the files spell text"]
 
 
 def ask(row: Row, how: How) -> list[Question]:
@@ -69,6 +70,7 @@ CNNDM = Task(
     ask=ask,
     metrics=rouge.rouges(),
     styles=("seq2seq",),
+    takes={"profile": summary.PROFILE, "layout": LAYOUT},
     check=check,
     names=pair_names("cnndm_test715"),
     read=partial(pairs, source="article", target="highlights"),

@@ -61,6 +61,7 @@ GIGAWORD = Task(
     ask=ask,
     metrics=rouge.rouges(HEADLINE),
     styles=("seq2seq",),
+    takes={"profile": summary.PROFILE},
     check=check,
     names=pair_names("gigaword_test"),
     read=partial(pairs, source="document", target="summary"),

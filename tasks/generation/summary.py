@@ -6,10 +6,13 @@
 The option `profile` chooses; it is part of a cell's signature.
 """
 
+from typing import Annotated, Literal
+
 from tasks.errors import UserError
 from tasks.spec import Blank, Generate, How, Part, Text
 
 PROFILES = ("reference", "paper")
+PROFILE = Annotated[Literal["reference", "paper"], "where the blank stands"]
 
 
 def question(id: str, source: str, target: str, references: tuple[str, ...], how: How) -> Generate:

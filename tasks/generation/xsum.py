@@ -43,6 +43,7 @@ XSUM = Task(
     ask=ask,
     metrics=rouge.rouges(),
     styles=("seq2seq",),
+    takes={"profile": summary.PROFILE},
     check=check,
     names=pair_names("xsum_test1000"),
     read=partial(pairs, source="document", target="summary"),

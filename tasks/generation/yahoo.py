@@ -14,7 +14,9 @@ The answer is the completed document; BLEU compares it with the original.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Gt, Lt
 
 from tasks.errors import UserError
 from tasks.generation.bleu import sacre_bleu, tokenised_bleu
@@ -28,6 +30,8 @@ if TYPE_CHECKING:  # reading a table needs this module, not numpy
 BLANK = "<blank>"
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5)
 DEFAULT_RATIO = 0.3
+RATIO = Annotated[float, Gt(0), Lt(1), "share of the words that is hidden"]
+BLANKS = Annotated[Literal["files", "drawn"], "whence the test's blanks are"]
 
 
 def ask(row: Row, how: How) -> list[Question]:
@@ -179,6 +183,7 @@ YAHOO = Task(
     ask=ask,
     metrics=(tokenised_bleu("bleu", "yahoo"),),
     styles=("infill", "bert-infill"),
+    takes={"ratio": RATIO, "blanks": BLANKS},
     check=check,
     names={
         "train": (("train.txt",),),

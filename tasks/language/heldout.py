@@ -11,7 +11,7 @@ leading part from both sides.
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.language.lambada import mode, notes
+from tasks.language.lambada import MODES, mode, notes
 from tasks.language.perplexity import BPB, PPL, REFERENCE_PPL
 from tasks.source.faults import LONGEST_DOCUMENT, identity, texts
 from tasks.source.formats import numbered
@@ -40,6 +40,7 @@ HELDOUT = Task(
     ask=ask,
     metrics=(PPL, BPB),
     styles=("lm",),
+    modes={"lm": MODES},
     check=check,
     names={"dev": (("heldout.jsonl",),), "test": (("heldout.jsonl",),)},
     read=numbered,

@@ -56,6 +56,7 @@ LAMBADA = Task(
     ask=ask,
     metrics=(EXACT,),
     styles=("lm",),
+    modes={"lm": MODES},
     check=check,
     names={
         "train": (("lambada_train.jsonl",), ("train.jsonl",)),

@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any
 
 from tasks.language import heldout
-from tasks.language.lambada import mode, notes
+from tasks.language.lambada import MODES, mode, notes
 from tasks.language.perplexity import BPB, PPL, REFERENCE_PPL
 from tasks.source.formats import wikitext
 from tasks.spec import Continue, How, Question, Row, Task
@@ -66,6 +66,7 @@ WIKITEXT = Task(
     ask=ask,
     metrics=(PPL, BPB),
     styles=("lm",),
+    modes={"lm": MODES},
     check=heldout.check,
     names={
         split: tuple((f"{stem}.{base}.{end}",) for stem in ("wiki",) for end in ("raw", "tokens"))

@@ -188,6 +188,7 @@ WSC = Task(
     metrics=(ACCURACY,),
     check=check,
     patterns=3,
+    modes={"cloze": ("rank", "generate"), "classifier": ("classify",)},
     rows=rows,
     hub=on_hub("wsc", hub_rows(LABELS, *FIELDS)),
     counts={"train": 554, "dev": 104, "test": 146},

@@ -4,30 +4,24 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.errors import UserError
 from harness.grid import load as grids
-from harness.grid.names import Names
+from harness.grid.json_schema import json_schema
+from harness.run import command
 
-NAMES = Names(
-    tables={"table1": (10, 8), "table6": (8, 8)},
-    variants=["bert-base", "glm-base", "glm-large"],
-    tasks={"copa": ("acc",), "cb": ("f1", "acc"), "record": ("f1", "acc")},
-    groups={"superglue": ("record", "copa", "cb")},
-    scale_fields=["steps", "batch"],
-    settings=["lr", "epochs"],
-    styles=["cloze", "classifier"],
-    kinds=["pretrain", "finetune"],
-)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def load(tmp_path: Path, text: str, *options: str) -> grids.Grid:
     path = tmp_path / "grid.yaml"
     path.write_text(text)
-    return grids.load(path, options, NAMES)
+    return grids.load(path, options)
 
 
 def errors(tmp_path: Path, text: str, *options: str) -> list[str]:
@@ -45,7 +39,7 @@ def test_the_smallest_grid_has_every_default(tmp_path: Path):
         "positions",
         "paper",
     )
-    assert grid.seeds.pretrain == [0] and grid.resolved_tables() == ["table1"]
+    assert grid.seeds.pretrain == [0] and [table.id for table in grid.resolved_tables] == ["table1"]
     assert grids.machine(grid, store="/x").store == "/x"
 
 
@@ -80,6 +74,140 @@ machine: {gpus: {pretran: 1}, time_limit: {pretrain: soon}}
     ]
 
 
+def test_a_table_with_one_mistake_hides_no_other(tmp_path: Path):
+    text = """\
+tables:
+  - stile: x
+    reference: glm-huge
+    rows: [5, {variant: glm-large, set: {objective.shuffle: "no", pattern: 99}}, {id: who}]
+    columns: [rte, {taks: cb}, {task: yahoo, options: {ratoi: 0.1, ratio: 3}}]
+    split: tset
+"""
+    assert errors(tmp_path, text) == [
+        "grid.yaml:2:5: unknown key `stile`; did you mean `title`?",
+        "grid.yaml:2:5: the table's `id` is missing",
+        "grid.yaml:3:16: unknown row `glm-huge`; did you mean `glm-large`?",
+        "grid.yaml:4:12: 5 is neither a name nor a mapping",
+        "grid.yaml:4:61: `objective.shuffle` is 'no': it should be true or false",
+        "grid.yaml:4:76: `pattern` is 99: RTE has the patterns 0 to 4",
+        "grid.yaml:4:82: the row's `variant` is missing",
+        "grid.yaml:5:20: the column's `task` is missing",
+        "grid.yaml:5:21: unknown key `taks`; did you mean `task`?",
+        "grid.yaml:5:56: unknown option of yahoo `ratoi`; did you mean `ratio`?",
+        "grid.yaml:5:75: `ratio` is 3: it should be less than 1",
+        "grid.yaml:6:12: `split` is 'tset': use 'dev' or 'test'; did you mean `test`?",
+        "12 errors in grid.yaml; nothing was run",
+    ]
+
+
+def own(rows: str, columns: str = "[cb]", more: str = "") -> str:
+    return f"tables: [{{id: mine, rows: {rows}, columns: {columns}{more}}}]\n"
+
+
+def changed(settings: str, rows: str = "glm-large", columns: str = "[cb]") -> str:
+    return own(f"[{{variant: {rows}, set: {{{settings}}}}}]", columns)
+
+
+TABLE = "tables: [table1]\n"
+# What is wrong -> where the report points, and what it says.
+NONSENSE = {
+    # Settings: the type and the range of each field.
+    TABLE + "overrides: {steps: -3}": ("-3", "`steps` is -3: it should be at least 1"),
+    TABLE + "overrides: {rows: 0}": ("0", "`rows` is 0: it should be at least 1"),
+    TABLE + "overrides: {steps: abc}": ("abc", "`steps` is 'abc': it should be an integer"),
+    TABLE + "overrides: {depth: 1/0}": ("1/0", "`depth` is '1/0': it should be a number"),
+    TABLE + "overrides: {name: x}": ("name", "unknown number of a scale `name`"),
+    TABLE + "finetune: {lr: -1}": ("-1", "`lr` is -1: it should be greater than 0"),
+    TABLE + 'finetune: {lr: ""}': ('""', "`lr` is '': it should be a number"),
+    TABLE + "finetune: {lr: true}": ("true", "`lr` is True: it should be a number"),
+    TABLE + "finetune: {lr: 1e308}": ("1e308", "`lr` is 1e+308: it should be at most 1"),
+    TABLE + "finetune: {epochs: 0}": ("0", "`epochs` is 0: it should be at least 1"),
+    TABLE + "finetune: {epochs: 1.5}": ("1.5", "`epochs` is 1.5: it should be an integer"),
+    TABLE + "finetune: {epochs: 1e308}": ("1e308", "`epochs` is 1e+308: it should be an integer"),
+    TABLE + "finetune: {epochs: true}": ("true", "`epochs` is True: it should be an integer"),
+    TABLE + "finetune: {decay: steep}": ("steep", "`decay` is 'steep': it should be 'cosine',"),
+    TABLE + "finetune: {betas: [0.9]}": ("[0.9]", "`betas` is [0.9]: "),
+    TABLE + "finetune: {decoding: 1}": ("decoding", "is a group of settings: write decoding."),
+    TABLE + "finetune: {decoding.beams: 2}": ("decoding.beams", "has no effect on any table"),
+    TABLE + "sweep: {parameters: {decoding: [1]}}": ("decoding", "is a group of settings"),
+    TABLE + "sweep: {parameters: {lr: [1e-4, x]}}": ("x", "`lr` is 'x': it should be a number"),
+    TABLE + "sweep: {parameters: {lr: []}}": ("[]", "`sweep.parameters.lr` is []"),
+    TABLE + "seeds: {pretrain: [0, 0]}": ("[0, 0]", "seed 0 is there twice"),
+    TABLE + "data: {limit: {train: -5}}": ("-5", "is -5: it should be at least 1"),
+    # What a row sets.
+    changed('objective.shuffle: "no"'): ('"no"', "`objective.shuffle` is 'no': it should be true"),
+    changed("objective.spans.ratio: x"): ("x", "`objective.spans.ratio` is 'x': it should be a"),
+    changed("objective.spans: 1"): ("objective.spans", "is a group of settings: write spans.mean"),
+    changed("objective.sentinels: odd"): ("{objective", "these do not go together: sentinels"),
+    changed("variant.layers: 0"): ("0", "`variant.layers` is 0: it should be at least 1"),
+    changed("pretrain.lr: 7"): ("7", "`pretrain.lr` is 7: it should be at most 1"),
+    changed("pattern: 99"): ("99", "`pattern` is 99: CB has the patterns 0 to 4"),
+    changed("pattern: x"): ("x", "`pattern` is 'x': CB has the patterns 0 to 4"),
+    changed("mode: rank"): ("mode", "`mode` has no effect on any column"),
+    changed("mode: x", columns="[wsc]"): ("x", "unknown mode of wsc `x`; there are rank, generate"),
+    changed("label_smoothing: 0.1"): ("label_smoothing", "has no effect on any column"),
+    changed("lr: 1e-4", columns="[lambada]"): ("lr", "`lr` has no effect on any column"),
+    changed("options.ratio: 0.3"): ("options.ratio", "has no effect on any column"),
+    # Names within a table.
+    own("[glm-large]", more=", reference: glm"): ("glm}", "unknown row `glm`; did you mean"),
+    own("[glm-large, glm-large]"): ("glm-large]", "`glm-large` is there twice"),
+    own("[glm-large]", "[superglue, cb]"): ("cb]", "`cb` is there twice"),
+    own("[glm-large]", "[{task: cb, options: {ratio: 1}}]"): ("ratio", "unknown option of cb"),
+    own("[glm-large]", "[{task: yahoo, options: {ratio: 2}}]"): ("2", "`ratio` is 2: it should"),
+    own("[glm-large]", "[{task: cnndm, options: {layout: x}}]"): ("x", "`layout` is 'x': it"),
+    own("[glm-large]", "[{task: cb, metrics: [f2]}]"): ("f2", "unknown metric of cb `f2`"),
+    # What cannot be asked of a system.
+    own("[{variant: gpt-large, style: seq2seq}]", "[rte]"): (
+        "seq2seq",
+        "RTE cannot be asked as `seq2seq`: use cloze or classifier",
+    ),
+    own("[{variant: bert-large, style: cloze}]"): (
+        "cloze",
+        "CB cannot be asked as `cloze`: that needs one blank, and `bert-large` can only be asked "
+        "for masked tokens or vector: use bert-cloze or classifier",
+    ),
+    own("[bert-large]", "[heldout]", ", split: test"): ("bert-large", "Held-out documents cannot"),
+    own("[bert-large]", "[lambada]", ", split: test"): ("bert-large", "that needs continuation"),
+    own("[bert-large]", "[gigaword]"): ("bert-large", "Gigaword cannot be asked: that needs one"),
+    own("[{variant: gpt-large, style: bert-cloze}]"): ("bert-cloze", "use cloze or classifier"),
+    own("[{variant: glm-large, style: bert-infill}]", "[yahoo]"): ("bert-infill", "use infill"),
+    own("[glm-large]", "[heldout]"): ("{id", "Held-out documents has no dev split, only test"),
+    # What would not fit, or hardly end.
+    TABLE + "overrides: {width: 100}": ("{width", "parameters, which take"),
+    TABLE + "overrides: {depth: 10000}": ("{depth", "parameters, which take"),
+    TABLE + "overrides: {steps: 1000000000}": ("{steps", "FLOPs to pretrain, about"),
+    TABLE + "overrides: {documents: 1000000000}": ("1000000000", "are about 700 GB of text"),
+    TABLE + "data: {documents: 1000000000}": ("1000000000", "1,000,000,000 documents are about"),
+    TABLE + "overrides: {heads: 1/2, width: 1/100}": ("{heads", "8 units for 6 heads"),
+    TABLE + "overrides: {length: 500}": ("{length", "sequences of 500 tokens for 192 positions"),
+    changed("variant.layers: 900000"): ("", "parameters, which take"),
+    changed("pretrain.steps: 10000000000"): ("", "10,000,000,000 steps and"),
+}
+
+
+@pytest.mark.parametrize("text", NONSENSE)
+def test_nonsense_is_refused_by_the_command_line_in_one_report(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+):
+    path, store = tmp_path / "grid.yaml", tmp_path / "store"
+    path.write_text(text)
+    code = command.main([str(path), "--plan", "--store", str(store)])
+    output = capsys.readouterr()
+    assert code == 2 and not output.out and not store.exists()
+    at, said = NONSENSE[text]
+    assert said in output.err and output.err.endswith("nothing was run\n")
+    line, column, message = output.err.removeprefix(f"{path}:").split(":", 2)
+    assert text.splitlines()[int(line) - 1][int(column) - 1 :].startswith(at) and message
+
+
+def test_limits_are_raised_where_much_is_meant(tmp_path: Path):
+    more = "overrides: {documents: 20000000}\n"
+    assert load(tmp_path, TABLE + more + "limits: {documents: 20000000}\n")
+    deep = "overrides: {depth: 2000}\n"
+    assert "GB to train: there are" in errors(tmp_path, TABLE + deep + "limits: {memory_gb: 1}")[0]
+    assert load(tmp_path, TABLE + deep + "limits: {memory_gb: 100000, days: 100000000}")
+
+
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "\n".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{', '.join(['*' + chr(97 + i)] * 10)}]" for i in range(9)
 )
@@ -107,7 +235,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "\n".join(
         ),
         ("tables: [table1]\nseeds: {pretrain: 1000000000}\n", "between 1 and 10,000"),
         ("tables: [table1, table1]\n", "1:18: table `table1` is there twice"),
-        ("tables: []\n", "1:9: `tables` is []"),
+        ("tables: []\n", "1:9: no tables: name at least one"),
         ("tables: [table1]\ndata: {kind: folder}\n", "2:7: a folder source needs `root`"),
     ],
 )
@@ -118,9 +246,12 @@ def test_malformed_yaml_is_refused_with_its_place(tmp_path: Path, text: str, sai
 
 
 def test_numbers_are_read_by_value_and_words_stay_words(tmp_path: Path):
-    text = "tables: [table1]\nsweep: {parameters: {lr: [1e-5, 0.00001, 1E-5, 3], epochs: [no]}}\n"
-    parameters = load(tmp_path, text).sweep.parameters
-    assert parameters == {"lr": [1e-5, 1e-5, 1e-5, 3], "epochs": ["no"]}
+    text = "tables: [table1]\nsweep: {parameters: {lr: [1e-5, 0.00001, 1E-5, 1], epochs: [1e1]}}\n"
+    sweep = load(tmp_path, text).sweep
+    assert sweep is not None
+    assert sweep.parameters == {"lr": [1e-5, 1e-5, 1e-5, 1], "epochs": [10]}
+    text = "tables: [{id: no, rows: [glm-base], columns: [copa]}]"
+    assert load(tmp_path, text).resolved_tables[0].id == "no"
 
 
 def test_a_number_of_seeds_means_that_many(tmp_path: Path):
@@ -134,8 +265,9 @@ def test_times_have_units(tmp_path: Path):
 
 def test_set_overrides_and_is_checked_alike(tmp_path: Path):
     text = "tables: [table1]\n"
-    grid = load(tmp_path, text, "seeds.pretrain=[3,4]", "data.root=/x", "tables.0=table6")
-    assert grid.seeds.pretrain == [3, 4] and grid.data.root == "/x" and grid.tables == ["table6"]
+    grid = load(tmp_path, text, "seeds.pretrain=[3,4]", f"data.root={tmp_path}", "tables.0=table6")
+    assert grid.seeds.pretrain == [3, 4] and grid.data.root == str(tmp_path)
+    assert grid.tables == ["table6"]
     said = errors(tmp_path, text, "scale=tiny", "machine.cpu=1", "data.documents=no", "nonsense")
     assert sorted(said[:4]) == [
         "--set data.documents=no: `data.documents` is 'no': it should be an integer; "
@@ -147,9 +279,25 @@ def test_set_overrides_and_is_checked_alike(tmp_path: Path):
     assert len(said) == 5
 
 
-def test_a_schema_for_editors_covers_every_key():
-    made = grids.schema()
+def described(schema: Any, place: str = "") -> Iterator[str]:
+    """The places of keys without a description, in a JSON Schema."""
+    if isinstance(schema, dict):
+        for name, key in schema.get("properties", {}).items():
+            if "description" not in key:
+                yield f"{place}.{name}"
+        for name, inside in schema.items():
+            yield from described(inside, f"{place}.{name}")
+
+
+def test_the_schema_for_editors_says_what_every_key_means_and_may_hold():
+    made = json_schema()
     assert set(made["properties"]) == set(grids.Grid.model_fields)
+    assert list(described(made)) == []
+    finetune = made["properties"]["finetune"]["properties"]
+    assert finetune["lr"]["exclusiveMinimum"] == 0 and finetune["epochs"]["minimum"] == 1
+    assert "micro" in made["properties"]["scale"]["enum"]
+    assert "glm-large" in made["$defs"]["InlineRow"]["properties"]["variant"]["enum"]
+    assert made["properties"]["overrides"]["additionalProperties"] is False
     json.dumps(made)
 
 

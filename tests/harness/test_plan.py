@@ -141,8 +141,8 @@ HEAVY = "torch ray transformers datasets"
 def test_nothing_heavy_is_imported_to_plan_or_to_help(module: str):
     code = (
         f"import sys, {module}\n"
-        "from harness.grid.names import Names\n"
-        "Names.installed()\n"
+        "from harness.code.catalogue import Catalogue\n"
+        "Catalogue().tasks, Catalogue().requirements\n"
         f"print([name for name in {HEAVY.split()} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -304,7 +304,7 @@ def test_answers_do_not_depend_on_the_evaluations_batches(tiny: Ran):
 def test_a_run_that_diverges_fails_its_own_cells_only(
     tiny: Ran, capsys: pytest.CaptureFixture[str]
 ):
-    rows = "[glm-large, {variant: glm-large, id: wild, label: Wild, set: {pretrain.lr: 1.0e+38}}]"
+    rows = "[glm-large, {variant: glm-large, id: wild, label: Wild, set: {pretrain.eps: 1.0e-60}}]"
     text = SCALE + f"tables: [{{id: t, rows: {rows}, columns: [cb]}}]"
     wild = ran(tiny.store, "wild", text)
     shown = capsys.readouterr()
@@ -313,7 +313,7 @@ def test_a_run_that_diverges_fails_its_own_cells_only(
     assert (fine["state"], bad["state"]) == ("done", "blocked")
     assert "diverged@" in bad["reason"] and "diverged@" in shown.out
     assert "failed: pretrain glm-large-micro-s0: diverged@" in shown.err
-    tuned = ran(tiny.store, "tuned", text.replace("pretrain.lr", "finetune.lr"))
+    tuned = ran(tiny.store, "tuned", text.replace("pretrain.eps", "finetune.eps"))
     assert tuned.code == 1
     assert [cell["state"] for cell in tuned.cells] == ["done", "failed"]
     assert "diverged@" in tuned.cells[1]["reason"]
@@ -322,7 +322,7 @@ def test_a_run_that_diverges_fails_its_own_cells_only(
 def test_a_sweep_chooses_on_dev_and_a_diverged_trial_is_not_chosen(tiny: Ran):
     text = (
         f"{SCALE}tables: [{{id: t, split: test, rows: [glm-large], columns: [gigaword]}}]\n"
-        "sweep: {parameters: {lr: [1.0e-3, 2.0e-3, 1.0e+38]}, select: best_dev}\n"
+        "sweep: {parameters: {eps: [1.0e-8, 1.0e-7, 1.0e-60]}, select: best_dev}\n"
     )
     swept = ran(tiny.store, "swept", text)
     assert swept.code == 1  # a step has failed, and it is said
@@ -346,7 +346,7 @@ def test_a_mistake_exits_with_2_and_makes_nothing(
         "{variant: glm-large, id: cloze}", "{variant: glm-large, set: {lrr: 1}}"
     )
     assert ran(tmp_path / "store", "wrong", set_wrong).code == 2
-    assert "finetune has no setting 'lrr'" in capsys.readouterr().err
+    assert "unknown setting `lrr`; did you mean `lr`" in capsys.readouterr().err
 
 
 def test_a_store_that_is_none_exits_with_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -1,0 +1,82 @@
+"""What each style asks of a task and needs of a model, so that what cannot be is refused early.
+
+A task offers ways of asking (`Task.styles`: cloze, classifier, seq2seq, infill, lm). A pretraining
+says what its model can be asked (`Layout.serves`). A style joins one of each. Apart from the styles
+themselves (`glm.adaptation.styles`), which need torch.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from glm.objectives.layout import Ask, Layout
+
+DECODING = ("beams", "length_penalty", "min_length", "max_length", "no_repeat_ngram")
+WRITING = ("label_smoothing", "target_length", *(f"decoding.{name}" for name in DECODING))
+# Finetuning settings that only some styles know; every style that is trained knows the others.
+PARTICULAR = frozenset(WRITING)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One style: the way of asking that a task must offer, and what the model must serve."""
+
+    asks: str  # one of the task's `styles`
+    serves: Ask
+    says: str  # in a line
+    settings: tuple[str, ...] = ()  # those of `PARTICULAR` that it knows
+    trained: bool = True
+
+    def knows(self, setting: str) -> bool:
+        """Whether a finetuning setting has any effect."""
+        return self.trained and (setting not in PARTICULAR or setting in self.settings)
+
+    @property
+    def writes(self) -> bool:
+        """Whether its answers are written out, so that how they are decoded counts."""
+        return set(WRITING) <= set(self.settings)
+
+
+# In the order of preference where nothing is said.
+REQUIREMENTS: Mapping[str, Requirement] = {
+    "cloze": Requirement(
+        "cloze", "one blank", "candidates fill a blank, scored from left to right (GLM)"
+    ),
+    "bert-cloze": Requirement(
+        "cloze", "masked tokens", "candidates fill a blank, a mask for each token (PET)"
+    ),
+    "classifier": Requirement(
+        "classifier", "vector", "a linear layer on the vector of the whole input"
+    ),
+    "seq2seq": Requirement(
+        "seq2seq", "one blank", "one blank is written out, from left to right", WRITING
+    ),
+    "infill": Requirement(
+        "infill", "many blanks", "all blanks of a document are written out", WRITING
+    ),
+    "bert-infill": Requirement(
+        "infill",
+        "masked tokens",
+        "all blanks are filled, their lengths being given",
+        ("label_smoothing",),
+    ),
+    "lm": Requirement(
+        "lm", "continuation", "a text's likelihood, without finetuning", trained=False
+    ),
+}
+
+
+def of(name: str, style: object) -> Requirement:
+    """What a style from outside needs: its `requirement`, or else what its name asks for."""
+    return getattr(style, "requirement", Requirement(name, "one blank", "a plugin's style"))
+
+
+def fitting(
+    offered: Iterable[str], layout: Layout, styles: Mapping[str, Requirement] = REQUIREMENTS
+) -> tuple[str, ...]:
+    """The styles in which a task that offers `offered` can be put to a model, the best first."""
+    ways = {styles[style].asks if style in styles else style for style in offered}
+    return tuple(
+        name
+        for name, needed in styles.items()
+        if needed.asks in ways and needed.serves in layout.serves
+    )

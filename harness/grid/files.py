@@ -1,0 +1,90 @@
+"""Whether the files that a grid names are there: corpora, vocabularies and its tasks' rows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.grid.overrides import points, style_of
+from harness.grid.positions import Document
+from harness.grid.schema import Grid
+from harness.grid.sources import below_root, source, vocabulary_paths
+from harness.steps import documents
+from tasks.source.folder import Folder, find
+from tasks.spec import Task
+
+
+def check(grid: Grid, document: Document) -> None:
+    """Blame every file that is not there, and a corpus whose first row cannot be read."""
+    data = grid.data
+    if data.kind == "folder" and not data.root:
+        document.blame(("data",), "a folder source needs `root`: the folder's path")
+        return
+    if data.root and not Path(data.root).is_dir():
+        said = f"no folder {data.root}: give the one that holds the files"
+        document.blame(("data", "root"), said)
+        return
+    _corpora(grid, document)
+    _vocabulary(grid, document)
+    if data.kind != "microworld":
+        for task, split in _needed(grid):
+            _rows(grid, document, task, split)
+
+
+def _corpora(grid: Grid, document: Document) -> None:
+    data = grid.data
+    if data.kind != "microworld" and not (data.corpus and (data.corpus.path or data.corpus.hub)):
+        said = "a `corpus` is missing: name its files (path) or a hub data set (hub)"
+        document.blame(("data", "corpus"), said)
+    for key, wanted in (("corpus", data.corpus), ("larger_corpus", data.larger_corpus)):
+        for i, name in enumerate(wanted.path if wanted else ()):
+            path = below_root(grid, name)
+            if not path.is_file():
+                document.blame(("data", key, "path", i), f"no file {path}")
+            elif wanted is not None:
+                try:
+                    next(documents.read(path, wanted.format, wanted.field), None)
+                except UserError as error:
+                    place = ("data", key, "field")
+                    document.blame(place if place in document.values else place[:2], str(error))
+
+
+def _vocabulary(grid: Grid, document: Document) -> None:
+    wanted = grid.data.vocabulary
+    if wanted.path and wanted.kind in ("", "train"):
+        said = "`path` is for a published vocabulary: say its `kind`"
+        document.blame(("data", "vocabulary"), said)
+    elif wanted.path:
+        for path in vocabulary_paths(grid, wanted.kind):
+            if not path.is_file():
+                document.blame(("data", "vocabulary", "path"), f"no file {path}")
+
+
+def _needed(grid: Grid) -> Iterator[tuple[Task, str]]:
+    """Every task of the tables with every split that is read, each once."""
+    needed: dict[tuple[str, str], None] = {}
+    choice, requirements = len(points(grid.sweep)) > 1, grid.known.requirements
+    for table in grid.resolved_tables:
+        for column in table.columns:
+            task = grid.known.tasks[column.task]
+            rows = [(row, grid.known.systems[row.variant]) for row in table.rows if row.variant]
+            styles = {style_of(row, task, system, requirements) for row, system in rows}
+            trained = any(requirements[style].trained for style in styles if style)
+            splits = (*(("train",) if trained else ()), table.split)
+            for split in (*splits, *(("dev",) if choice and trained else ())):
+                needed[column.task, split] = None
+    for name, split in needed:
+        if name != "heldout":  # its text comes with the corpus
+            yield grid.known.tasks[name], split
+
+
+def _rows(grid: Grid, document: Document, task: Task, split: str) -> None:
+    named = ("data", "files", task.name, split)
+    place = named if named in document.values else ("data", "root")
+    try:
+        rows = source(grid, task)
+        if isinstance(rows, Folder):
+            find(task, split, rows)  # its bytes are read later
+        else:
+            rows.split(task, split)
+    except UserError as error:
+        document.blame(place if place in document.values else ("data",), str(error))

@@ -1,0 +1,108 @@
+"""Grids that are too much to be meant: a model larger than memory, a step of years.
+
+A slip of the pen (one zero too many in `overrides`) is refused with what it would cost, before
+the memory is full or a night is gone. `limits:` in the grid raises the bounds.
+"""
+
+import os
+
+from ablations.budget import amounts, steps
+from ablations.recipes import Pretraining
+from ablations.scale import VOCABULARIES, Scale, architecture, pretraining
+from ablations.settings import changed
+from ablations.systems import Variant
+from harness.grid.overrides import Overrides, overrides, scaled
+from harness.grid.positions import Document, Key
+from harness.grid.schema import Grid
+from harness.plan.plan import CPU_UTILISATION, H100, UTILISATION, calibrate
+
+TRAINING_BYTES = 16  # per parameter in fp32: weight, gradient and AdamW's two averages
+GPU_MEMORY = 80.0  # GB
+SLOWEST = 1e9  # FLOP/s: less than any machine's, so that most grids need no measurement
+DAY = 86_400.0
+
+
+def check(grid: Grid, document: Document) -> None:
+    """Blame what would not fit into memory or take longer than the limits of the grid say."""
+    scale, limits = scaled(grid), grid.limits
+    documents = grid.data.documents or scale.documents
+    if grid.data.kind == "microworld" and documents > limits.documents:
+        place = ("data", "documents") if grid.data.documents else ("overrides", "documents")
+        document.blame(
+            place,
+            f"{documents:,} documents are about {documents * 7e-7:,.0f} GB of text: at most "
+            f"{limits.documents:,} are made (limits: {{documents: ...}})",
+        )
+    seen: set[tuple[Variant, tuple]] = set()
+    for row in (row for table in grid.resolved_tables for row in table.rows if row.variant):
+        found = overrides(row)
+        variant = found.of(grid.known.systems[str(row.variant)])
+        key = (variant, tuple(sorted(found.pretraining.items())))
+        if key not in seen and len(seen) < 1000:
+            seen.add(key)
+            _pretraining(grid, document, scale, variant, found)
+
+
+def _pretraining(
+    grid: Grid, document: Document, scale: Scale, variant: Variant, found: Overrides
+) -> None:
+    """Blame a pretraining that cannot be built, does not fit, or would hardly end."""
+    body = architecture(variant, scale, grid.recipe)
+    settings: Pretraining = changed(pretraining(variant, scale, grid.recipe), found.pretrain)
+    wanted = grid.data.vocabulary.size or scale.vocabulary
+    words = -(-wanted // 128) * 128 if wanted else VOCABULARIES[variant.vocabulary]
+    place: Key = ("overrides",) if grid.overrides else ("scale",)
+    if body.hidden % body.heads:
+        said = f"{variant.name} would have {body.hidden} units for {body.heads} heads"
+        document.once(place, f"{said}: width and heads must go together")
+        return
+    if settings.length > body.positions:
+        said = f"sequences of {settings.length} tokens for {body.positions} positions"
+        document.once(place, f"{variant.name} would have {said}: raise `positions`")
+        return
+
+    # Memory of one training on one device.
+    parameters = body.parameters(words)
+    needed, there = parameters * TRAINING_BYTES / 1e9, _memory(grid)
+    if needed > there:
+        document.once(
+            place,
+            f"{variant.name} would have {parameters:,} parameters, which take {needed:,.0f} GB "
+            f"to train: there are {there:,.0f} (limits: {{memory_gb: ...}})",
+        )
+        return
+
+    # Time at this machine's speed, as the plan estimates it.
+    count = steps(variant, scale, grid.recipe, grid.match, words)
+    count = settings.steps if "steps" in found.pretrain else count
+    each = amounts(variant.objective, settings.length).flops(body, words)
+    flops = each * settings.batch * count
+    if flops / SLOWEST < grid.limits.days * DAY:
+        return
+    days = flops / _speed(grid) / DAY
+    if days > grid.limits.days:
+        document.once(
+            place,
+            f"{variant.name} would take {count:,} steps and {flops:.1e} FLOPs to pretrain, about "
+            f"{_long(days)} on this machine: at most {grid.limits.days:g} days are meant "
+            "(limits: {days: ...}, or machine: {gpus: {pretrain: ...}})",
+        )
+
+
+def _memory(grid: Grid) -> float:
+    """GB for one training."""
+    if grid.limits.memory_gb:
+        return grid.limits.memory_gb
+    if grid.machine.gpus or grid.machine.address:
+        return GPU_MEMORY
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+
+
+def _speed(grid: Grid) -> float:
+    """FLOP/s of one pretraining."""
+    gpus = grid.machine.gpus.get("pretrain", 1.0 if grid.machine.address else 0.0)
+    return H100 * UTILISATION * gpus if gpus else calibrate() * CPU_UTILISATION
+
+
+def _long(days: float) -> str:
+    return f"{days:,.0f} days" if days < 1000 else f"{days / 365:,.0f} years"
