@@ -151,7 +151,7 @@ def summary(sample: Sample, unit: str) -> Summary | None:
     if not sample.values:
         return None
     back = items.scale(unit).back
-    found = samples.means(sample)
+    found = sample.means
     n, mean = len(found.value_P), found.mean
     if n < 2:
         values = list(sample.values.values())
@@ -200,7 +200,7 @@ def examples(entry: Entry, level: float = statistics.LEVEL) -> tuple[float, floa
     """
     if entry.summary is None:
         return None
-    found = samples.means(entry.sample)
+    found = entry.sample.means
     if found.effect_PG is None:
         return None
     mean, count = found.mean, found.effect_PG.shape[1]

@@ -35,6 +35,7 @@ def _row(line: Line, table: Table) -> Mapping[str, Any]:
         "label": line.label,
         "kind": line.kind,
         "paper": line.paper or None,
+        "control": line.control or None,
         "cells": {c.id: [_entry(entry) for entry in line.cells[c.id]] for c in table.columns},
     }
 

@@ -59,7 +59,7 @@ def bounds(entry: Entry, level: float = statistics.LEVEL) -> tuple[float, float]
     error = samples.error(entry.sample)
     if error is None:
         return cells.examples(entry, level)
-    return cells.interval(samples.means(entry.sample).mean, error, entry.unit, level)
+    return cells.interval(entry.sample.means.mean, error, entry.unit, level)
 
 
 def _shared(a: Entry, b: Entry) -> dict[str, float]:

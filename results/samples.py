@@ -10,6 +10,7 @@ pretraining with fewer of them weighs as much as any other.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from results.items import Effects, weighted
@@ -37,6 +38,11 @@ class Sample:
     def pretrainings(self) -> list[Any]:
         """The pretraining seeds that have a run."""
         return list(dict.fromkeys(pretrain for pretrain, _ in self.values))
+
+    @cached_property
+    def means(self) -> "Means":
+        """The means of each pretraining, in order."""
+        return means(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +108,7 @@ def _aligned(parts: Sequence[Effects]) -> "tuple[tuple[str, ...], np.ndarray]":
 
 def error(sample: Sample) -> Error | None:
     """The error of the mean; None with fewer than two pretrainings or seeds without a spread."""
-    found = means(sample)
+    found = sample.means
     count = len(found.value_P)
     if count < 2 or flat(found.seeds, found.mean):
         return None
@@ -130,7 +136,7 @@ def difference(a: Sample, b: Sample) -> Difference | None:
         examples, freedom = _examples(found.effect_PG, found.shared)
         parts = Error(found.seeds, len(common) - 1, examples, freedom)
         return Difference(found.mean, (len(common), len(common)), parts)
-    ours, theirs = means(a), means(b)
+    ours, theirs = a.means, b.means
     mean = ours.mean - theirs.mean
     if min(n) < 2 or flat(ours.seeds + theirs.seeds, ours.mean):
         return Difference(mean, n)

@@ -8,7 +8,7 @@ degrees of freedom, and everything else follows from it (`docs/statistics.md` ha
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 LEVEL = 0.95
 POWER = 0.8
@@ -204,9 +204,8 @@ def dunnett(t: float, freedom: float, loadings: tuple[float, ...]) -> float:
     from scipy.special import chdtri, ndtr
 
     # By quadrature over the pooled deviation (S) and the reference's own error (Z).
-    nodes_S, weight_S = np.polynomial.legendre.leggauss(20)
+    (nodes_S, weight_S), (error_Z, weight_Z) = _quadrature()
     deviation_S = np.sqrt(chdtri(freedom, (1 - nodes_S) / 2) / freedom)
-    error_Z, weight_Z = np.polynomial.hermite_e.hermegauss(28)
     loading_M = np.asarray(loadings)
     rest_M = np.sqrt(1 - loading_M**2)
     edge_S11 = (abs(t) * deviation_S)[:, None, None] / rest_M
@@ -215,3 +214,11 @@ def dunnett(t: float, freedom: float, loadings: tuple[float, ...]) -> float:
     none = float(weight_S @ inside_SZM.prod(-1) @ weight_Z) / 2 / float(weight_Z.sum())
     # Far out the quadrature's error outweighs the tail; one row alone is Student's t.
     return min(1.0, max(1 - none, tail(t, freedom)))
+
+
+@cache
+def _quadrature():
+    """Gauss's nodes and weights for a uniform and for a normal weight."""
+    from numpy.polynomial import hermite_e, legendre
+
+    return legendre.leggauss(20), hermite_e.hermegauss(28)

@@ -27,6 +27,7 @@ class Line:
     cells: Mapping[str, tuple[Entry, ...]]
     variant: str = ""
     style: str = ""
+    control: str = ""  # what a row that controls the table is for: "aa" or "planted"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def _line(
         reason = f"not run: {not_run}"
         filled = {c: tuple(replace(e, reason=reason) for e in es) for c, es in filled.items()}
     variant, style = row.get("variant") or "", row.get("style") or ""
-    return Line(row["id"], row["label"], group, kind, id, filled, variant, style)
+    control = row.get("control") or ""
+    return Line(row["id"], row["label"], group, kind, id, filled, variant, style, control)
 
 
 def _beside(line: Line, columns: Sequence[Column], printed: paper.PaperTable | None) -> Line:
@@ -178,7 +180,7 @@ def _column(
     id, index = place
     entries = {line.id: line.cells[id][index] for line in lines if line.kind == "run"}
     reference = against.cells[id][index]
-    means = {row: samples.means(e.sample) for row, e in entries.items() if e.runs}
+    means = {row: e.sample.means for row, e in entries.items() if e.runs}
     several = {row: found for row, found in means.items() if len(found.value_P) > 1}
     freedom = sum(len(found.value_P) - 1 for found in several.values())
     squares = sum(

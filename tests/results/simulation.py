@@ -9,14 +9,15 @@ questions drawn (other seeds) and of a system on all such questions (other seeds
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 from scipy.special import ndtr
 
-from results import items, tables
+from results import claims as judge
+from results import items, statistics, tables
 from results.paper import Claim
 from results.scores import Manifest
 from results.tables import Table
@@ -53,6 +54,19 @@ class World:
         """The level whose true accuracy is `percent`."""
         spread = self.seeds + self.cluster**2 + self.example**2 + self.own**2
         return NormalDist().inv_cdf(percent / 100) * spread**0.5
+
+
+# Seeds (pretraining x finetuning), and what else differs from three by two on 277 questions.
+SCENARIOS = {
+    "2x2": World(pretrain=2),
+    "3x2": World(),
+    "5x1": World(pretrain=5, finetune=1),
+    "5x2, runs lost": World(pretrain=5, lost=0.3),
+    "3x2, n=56": World(n=56),
+    "3x2, n=2000": World(n=2000, example=0.9),
+    "3x2, texts of 4": World(n=400, size=4, cluster=0.6),
+    "3x2, unlike seeds": World(n=800, seed=0.25),
+}
 
 
 @dataclass(frozen=True)
@@ -144,6 +158,23 @@ def claims(draws: int, over: str = "r0", under: str = "r1") -> list[Claim]:
     ]
 
 
-def with_columns(table: Table, first: int, last: int) -> Table:
-    """The table with some of its columns only."""
-    return replace(table, columns=table.columns[first:last])
+def coverage(found: Drawn, estimand: str) -> list[bool]:
+    """Whether each interval holds what is true of its system; cells without one are left out."""
+    lines = [line for line in found.table.lines if line.kind == "run"]
+    inside = []
+    for row, line in enumerate(lines):
+        for draw, column in enumerate(found.table.columns):
+            said = line.cells[column.id][0].summary
+            if said is None or said.low is None or said.high is None or said.fixed is None:
+                continue
+            if estimand == statistics.TEXTS:
+                inside.append(bool(said.low <= found.truth[row] <= said.high))
+            else:
+                inside.append(bool(said.fixed[0] <= found.fixed[draw, row] <= said.fixed[1]))
+    return inside
+
+
+def false_verdicts(table: Table, family: Sequence[Claim]) -> list[bool]:
+    """Whether each claim, of systems that do not differ, is called supported or reversed."""
+    verdicts = judge.check([table], family)
+    return [verdict.verdict in ("supported", "reversed") for verdict in verdicts]
