@@ -65,7 +65,7 @@ SCENARIOS = {
     "3x2, n=56": World(n=56),
     "3x2, n=2000": World(n=2000, example=0.9),
     "3x2, texts of 4": World(n=400, size=4, cluster=0.6),
-    "3x2, unlike seeds": World(n=800, seed=0.25),
+    "3x2, seeds far apart": World(n=800, seed=0.25),
 }
 
 

@@ -13,7 +13,7 @@ from results import claims
 from tests.results import simulation
 from tests.results.simulation import SCENARIOS, World, coverage, drawn, false_verdicts
 
-DRAWS = 250
+DRAWS = 400
 
 
 def slack(share: float, count: int) -> float:
