@@ -29,12 +29,12 @@ def row(name: str, world: World, draws: int, seed: int) -> list[str]:
     asked = simulation.claims(draws)
     verdicts = claims.check([found.table], asked)
     known = [v.difference for v in verdicts if v.difference and v.difference.error]
-    p_values = np.array([d.p for d in known])
+    p_values = np.array([d.p for d in known if d.p is not None])
     families = [
         any(simulation.false_verdicts(found.table, asked[first : first + FAMILY]))
         for first in range(0, draws - FAMILY + 1, FAMILY)
     ]
-    detectable = float(np.median([d.detectable for d in known]))
+    detectable = np.median([d.detectable for d in known if d.detectable is not None])
     return [
         name,
         *(f"{100 * np.mean(coverage(found, e)):.1f}" for e in ("this test set", "such texts")),
