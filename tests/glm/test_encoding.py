@@ -14,10 +14,11 @@ from tokenizers.implementations.byte_level_bpe import ByteLevelBPETokenizer
 
 from glm.adaptation.cloze import ClozeStyle
 from glm.adaptation.encoding import Piece, pieces, shorten, source
+from glm.adaptation.infilling import InfillStyle
 from glm.adaptation.masked_cloze import BertClozeStyle
 from glm.data.tokenizer import Tokenizer, bert, bpe, train_wordpiece
 from tasks.errors import UserError
-from tasks.spec import Blank, Classify, Cloze, Generate, Part, Text
+from tasks.spec import Blank, Classify, Cloze, Continue, Generate, Part, Text
 from tasks.wording import marked
 from tests.tasks.prompts import asked
 
@@ -93,6 +94,30 @@ def test_a_prompts_ids_are_those_of_its_text_in_the_published_vocabularies(kind:
     for text, separator in texts():
         found = assembled(text, real(kind), separator)
         assert found == whole(text, real(kind), separator), spoken(text)
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2"])
+def test_a_text_to_be_scored_is_cut_where_no_token_crosses(
+    kind: str, trained: dict[str, Tokenizer]
+) -> None:
+    encode = trained[kind].encode
+    for questions in asked().values():
+        for question in questions:
+            if isinstance(question, Continue) and question.context:
+                apart = encode(question.context) + encode(question.target)
+                assert apart == encode(question.context + question.target)
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2"])
+def test_a_document_in_words_reads_as_the_document_in_parts(
+    kind: str, trained: dict[str, Tokenizer]
+) -> None:
+    tokenizer = trained[kind]
+    for name, questions in asked().items():
+        if name.startswith("yahoo infill"):
+            for item in InfillStyle().encode(questions, tokenizer, 256):
+                given, known = item.plan
+                assert known.shown(tokenizer.special).tokens == given.tokens
 
 
 def test_a_word_keeps_its_space_where_a_part_ends_in_one(trained: dict[str, Tokenizer]) -> None:
