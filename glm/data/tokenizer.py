@@ -13,10 +13,10 @@ token, in every family; in the byte-level ones it swallows the white space on it
 
 import hashlib
 import json
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import tokenizers
@@ -71,11 +71,12 @@ class Tokenizer:
         encoded = self.model.encode_batch(joined, add_special_tokens=False) if joined else []
         found = []
         for parts, one in zip(texts, encoded, strict=True):
-            ends = list(accumulate(map(len, parts)))
-            ids: list[list[int]] = [[] for _ in parts]
-            for token, (_, end) in zip(one.ids, one.offsets, strict=True):
-                ids[bisect_left(ends, end)].append(token)
-            found.append(ids)
+            ids, cuts = one.ids, [0]
+            if len(parts) > 1:
+                stops = [stop for _, stop in one.offsets]
+                borders = accumulate(map(len, parts[:-1]))
+                cuts += [bisect_right(stops, border) for border in borders]
+            found.append([ids[begin:end] for begin, end in pairwise([*cuts, len(ids)])])
         return found
 
     def decode(self, ids: Sequence[int]) -> str:
