@@ -2,13 +2,14 @@
 
 python -m tasks show copa --source folder --path DIR --split val -n 3
 python -m tasks check --source folder --path DIR
-python -m tasks world --out DIR --documents 50000 --seed 1
+python -m tasks show copa@2 --source microworld
+python -m tasks world --out DIR --documents 50000 --seed 1 --levels 2,3 --distance 0,4,8
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     show = commands.add_parser("show", help="print rendered questions")
-    show.add_argument("task")
+    show.add_argument("task", help="copa, or copa@2 for rows of level 2 of the built-in world")
     show.add_argument("--split", choices=sorted(SPLIT), default="dev")
     show.add_argument("-n", type=int, default=3, help="rows to print")
     show.add_argument("--style", default="", help="cloze | classifier | ... (the task's first)")
@@ -63,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     world.add_argument("--out", required=True)
     world.add_argument("--documents", type=int, required=True)
     world.add_argument("--seed", type=int, default=0)
+    every = "comma-separated; every value as often as it is named"
+    world.add_argument("--levels", type=_numbers, help=f"of the rows, {every}")
+    world.add_argument("--distance", type=_numbers, help=f"sentences after the facts, {every}")
+    world.add_argument("--distractors", type=_numbers, help=f"other facts of the kind, {every}")
     return parser
 
 
@@ -88,11 +93,13 @@ def _root(given: argparse.Namespace, stack: ExitStack) -> str:
 
 
 def _show(given: argparse.Namespace, stack: ExitStack) -> int:
+    from tasks import leveled
     from tasks.show import show
     from tasks.source.rows import load
-    from tasks.spec import How
+    from tasks.spec import How, questions
 
-    task, split = _named(given.task), SPLIT[given.split]
+    name, options = leveled(given.task)
+    task, split, level = _named(name), SPLIT[given.split], options.get("level")
     style = given.style or task.styles[0]
     if style not in task.styles:
         raise UserError(f"{task.title} has no style {style!r}: {', '.join(task.styles)}.")
@@ -101,11 +108,14 @@ def _show(given: argparse.Namespace, stack: ExitStack) -> int:
     print(f"{task.title}, {given.split}: {len(loaded.rows)} rows from {', '.join(loaded.files)}")
     if loaded.skipped:
         print(f"left out {len(loaded.skipped)} bad rows: {', '.join(loaded.skipped[:20])}")
-    for row in loaded.rows[: given.n]:
-        questions = task.ask(row, how)
-        for question in questions:
+    rows = [row for row in loaded.rows if row.get("level") == level] if level else loaded.rows
+    if not rows:
+        raise UserError(f"no row here says that it is of level {level}: the built-in world's do.")
+    for row in rows[: given.n]:
+        asked = questions(task, row, how)
+        for question in asked:
             print("\n" + show(question))
-        if not questions:
+        if not asked:
             print(f"\n  id {row['id']}\n    (not asked in training)")
     return 0
 
@@ -156,7 +166,7 @@ def _check(given: argparse.Namespace, stack: ExitStack) -> int:
         groups = f"{found.groups} questions, " if found.groups else ""
         print(
             f"{found.task.title:<10} {found.split or '-':<6} {groups}{found.rows} rows, "
-            f"{len(found.faults)} bad{note}  {name}"
+            f"{len(found.faults)} bad{note}{_levels(found.levels)}  {name}"
         )
         if not found.well:
             print(found.report())
@@ -169,6 +179,11 @@ def _check(given: argparse.Namespace, stack: ExitStack) -> int:
     return int(bad > 0)
 
 
+def _levels(counts: "Mapping[int, int]") -> str:
+    each = ", ".join(f"{count} of level {level}" for level, count in sorted(counts.items()))
+    return f" ({each})" if each else ""
+
+
 def _check_hub(tasks: Sequence["Task"]) -> int:
     from tasks.source.hub import Hub
     from tasks.source.rows import load
@@ -179,12 +194,21 @@ def _check_hub(tasks: Sequence["Task"]) -> int:
     return 0
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    numbers = tuple(int(part) for part in text.split(",") if part.strip().isdecimal())
+    if not numbers or len(numbers) != len(text.split(",")):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers such as 0,1,2")
+    return numbers
+
+
 def _world(given: argparse.Namespace, stack: ExitStack) -> int:
     from tasks import microworld
 
     if given.documents < 1:
         raise UserError("--documents must be at least 1.")
-    microworld.write(given.out, seed=given.seed, documents=given.documents)
+    wanted = {name: getattr(given, name) for name in ("levels", "distance", "distractors")}
+    mixture = microworld.Mixture(**{name: value for name, value in wanted.items() if value})
+    microworld.write(given.out, seed=given.seed, documents=given.documents, mixture=mixture)
     print(f"wrote the world of seed {given.seed} to {given.out}")
     return 0
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tasks.source.files import Line, jsonl
 from tasks.sums import COMBINATIONS, Rows, total
@@ -233,6 +233,7 @@ class Task:
     patterns: int = 1  # How.pattern is below this
     modes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # style -> its How.modes
     takes: Mapping[str, Any] = field(default_factory=dict)  # How.options -> the type of its value
+    levels: tuple[int, ...] = ()  # of its rows in the built-in world, easiest first
     names: Names = field(default_factory=lambda: OFFICIAL_NAMES)
     read: Callable[[Sequence[Path]], Iterator[Line]] = jsonl  # a split's files -> records
     rows: Callable[[Mapping[str, Any]], list[Row]] | None = None  # record -> rows; raises BadRow
@@ -251,6 +252,11 @@ class Task:
     # A row asked about another one's passage, for the blind control (`tasks.blind`); None: not so.
     withhold: Callable[[Row, Row], Row] | None = None
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """Every option that a column may give, with the type of its value."""
+        return {**self.takes, **({"level": Literal[self.levels]} if self.levels else {})}
+
 
 def measures(task: Task) -> dict[str, Metric]:
     """Every metric that a column may name: the task's own, and those of its profiles.
@@ -263,6 +269,23 @@ def measures(task: Task) -> dict[str, Metric]:
         named = [replace(metric, name=f"{metric.name}@{profile}") for metric in metrics]
         found |= {metric.name: metric for metric in named}
     return found
+
+
+def questions(task: Task, row: Row, how: How) -> list[Question]:
+    """A row's questions, its twins' name as their group where the task has no other.
+
+    With the option `level` only rows of that level are asked; training is on rows of all levels.
+    """
+    level = how.options.get("level")
+    if level is not None and not how.train and row.get("level") != level:
+        return []
+    asked, twin = task.ask(row, how), row.get("twin")
+    if twin is None:
+        return asked
+    return [
+        replace(q, group=twin) if isinstance(q, Cloze | Classify) and not q.group else q
+        for q in asked
+    ]
 
 
 def signature(task: Task, how: How, metric: Metric, style: str = "") -> str:

@@ -1,7 +1,8 @@
 """What a folder holds: every file of every task, counted and checked, whole or not."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.errors import UserError
@@ -23,6 +24,7 @@ class Found:
     groups: int  # questions, where several rows share one; else 0
     faults: tuple[Fault, ...]
     damage: str = ""  # the file cannot be read at all
+    levels: Mapping[int, int] = field(default_factory=dict)  # level -> rows that say it
 
     @property
     def official(self) -> int | None:
@@ -75,4 +77,5 @@ def _checked(task: Task, split: str, files: tuple[Path, ...]) -> Found:
     except UserError as error:
         return Found(task, split, files, 0, 0, (), damage=str(error))
     groups = len({row[task.grouped_by] for row in rows}) if task.grouped_by != "id" else 0
-    return Found(task, split, files, len(rows), groups, tuple(faults))
+    levels = Counter(row["level"] for row in rows if "level" in row)
+    return Found(task, split, files, len(rows), groups, tuple(faults), levels=levels)

@@ -219,7 +219,7 @@ class Check:
 
     def _options(self, task: Task, options: Mapping[str, Any], *path: Any) -> list[str]:
         """Blame options that a task does not take, or their values; returns their names."""
-        takes = {name: Setting.read(name, type) for name, type in task.takes.items()}
+        takes = {name: Setting.read(name, type) for name, type in task.options.items()}
         what = f"option of {task.name}"
         return [
             name
@@ -322,9 +322,9 @@ class Check:
                 self.document.once(at("pattern"), f"`pattern` is {_short(how.pattern)}: {said}")
         mine = [name.removeprefix("options.") for name in found.asking if name not in ASKING]
         for name in mine:
-            if name in task.takes:
+            if name in task.options:
                 used.add(f"options.{name}")
-                fault = Setting.read(name, task.takes[name]).fault(how.options[name])
+                fault = Setting.read(name, task.options[name]).fault(how.options[name])
                 if fault:
                     said = f"`{name}` is {_short(how.options[name])}: {fault}"
                     self.document.once((*where, "set", f"options.{name}"), said)

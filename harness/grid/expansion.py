@@ -176,7 +176,7 @@ class Cells:
         spec = Ngram(task.name, answered.spec.split, options=answered.spec.options)
         made = Step("ngram", task.name, spec, inputs)
         counted = self.models.once(("ngram", made.digest), lambda: made)
-        forward = replace(asking, how=Asked(spec.mode, 0, spec.options))
+        forward = replace(asking, how=Asked(spec.mode, 0, asking.how.options))
         measured = (column, forward, spec.split, counted, inputs["dataset"])
         return tuple(Floor(n, (self._score(*measured, f"{n}.parquet"),)) for n in ORDERS)
 
@@ -213,6 +213,8 @@ class Cells:
         choice = len(points(self.grid.sweep)) > 1
         select_on = "dev" if choice and table.split != "dev" else ""
         body = pretrained.spec
+        # A level says what is measured: one finetuning, on rows of all levels, serves every level.
+        trained = unleveled(asked_for.options)
         spec = Finetune(
             task=task.name,
             style=style,
@@ -221,7 +223,7 @@ class Cells:
             select_on=select_on,
             pattern=asked_for.pattern,
             mode=asked_for.mode,
-            options=asked_for.options,
+            options=trained,
             precision=self.models.precision,
             blind=blind,
             seed=seed,
@@ -236,7 +238,7 @@ class Cells:
             "tokenizer": pretrained.inputs["tokenizer"],
             "dataset": dataset,
         }
-        told = map(str, asked_for.options.values())
+        told = map(str, trained.values())
         words = (task.name, asked_for.mode, *told, "blind" if blind else "")
         about = "-".join(filter(None, words))
         name = slug(f"{asking.variant.name}-{about}-{style}-s{body.seed}.{seed}")
@@ -263,7 +265,7 @@ class Cells:
             objective=pretrained.spec.objective,
             split=table.split,
             mode=how.mode,
-            options=how.options,
+            options=unleveled(how.options),
             window=self.scale.window,
             stride=self.scale.window // 2,
             precision=self.models.precision,
@@ -322,3 +324,8 @@ class Asking:
     style: str
     needs: Requirement
     how: Asked
+
+
+def unleveled(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options without the level, which chooses among answers and changes none."""
+    return {name: value for name, value in options.items() if name != "level"}

@@ -94,3 +94,5 @@ def _options(of: dict[str, Any], known: Catalogue) -> None:
     for task in known.tasks.values():
         for name, type in task.takes.items():
             of["properties"][name] = Setting.read(name, type).schema()
+    levels = sorted({level for task in known.tasks.values() for level in task.levels})
+    of["properties"]["level"] = {"enum": levels, "description": "of the built-in world's rows"}

@@ -25,6 +25,7 @@ from harness.grid.positions import Document, Key, opened, override
 from harness.grid.schema import Grid, InlineColumn, InlineRow, InlineTable
 from harness.grid.tables import unfolded, written_out
 from harness.steps import step
+from tasks import AT, leveled
 from tasks.errors import nearest
 
 SHIPPED = Catalogue()
@@ -115,6 +116,7 @@ def _table(check: Check, written: Any, path: Key) -> Table | None:
         return None
     rows = _entries(InlineRow, "variant", inline.rows, document, (*path, "rows"))
     columns = _entries(InlineColumn, "task", inline.columns, document, (*path, "columns"))
+    columns = {i: _leveled(each, document, (*path, "columns", i)) for i, each in columns.items()}
     sound = check.own_table(Written(inline, rows, columns), *path)
     table = written_out(inline, list(sound.rows.values()), list(sound.columns.values()), known)
     unread = [row.id or row.variant for i, row in rows.items() if i not in sound.rows]
@@ -124,6 +126,19 @@ def _table(check: Check, written: Any, path: Key) -> Table | None:
     ]
     check.pairs(table, [(*path, "rows", i) for i in sound.rows], places, path)
     return table
+
+
+def _leveled(column: InlineColumn, document: Document, path: Key) -> InlineColumn:
+    """A column with the level that its task's name ends in, `rte@2`, among its options."""
+    try:
+        task, level = leveled(column.task)
+    except UserError as error:
+        document.blame((*path, "task"), str(error))
+        return column.model_copy(update={"task": column.task.partition(AT)[0]})
+    if not level:
+        return column
+    said = {"task": task, "id": column.id or column.task, "options": {**column.options, **level}}
+    return column.model_copy(update=said)
 
 
 def _entries(

@@ -83,13 +83,14 @@ class Dataset:
 
 
 def _first(rows: list[Mapping[str, Any]], limit: int, grouped_by: str) -> list[Mapping[str, Any]]:
-    """The first `limit` rows, without a torn group at the end (MultiRC's answers of a question).
+    """The first `limit` rows, without a torn group at the end (MultiRC's answers of a question,
+    a row and its twins).
 
     A first group that is longer than the limit is kept whole.
     """
     if not limit or limit >= len(rows):
         return rows
-    group = [row[grouped_by] for row in rows]
+    group = [row.get("twin", row[grouped_by]) for row in rows]
     last = limit
     while last > 0 and group[last - 1] == group[limit]:
         last -= 1

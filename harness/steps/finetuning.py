@@ -30,7 +30,7 @@ from harness.steps.finetune import Finetune, ZeroShot
 from harness.steps.step import Work
 from tasks.blind import blinded
 from tasks.errors import UserError
-from tasks.spec import How, Question
+from tasks.spec import How, Question, questions
 
 AT_ONCE = 8192  # positions of one forward pass in training, unless a micro-batch is set
 
@@ -149,7 +149,7 @@ def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> li
     rows = read_rows(work.inputs["dataset"] / f"{split}.jsonl")
     if getattr(spec, "blind", False):
         rows = blinded(task, rows, getattr(spec, "seed", 0))
-    return [question for row in rows for question in task.ask(row, how)]
+    return [question for row in rows for question in questions(task, row, how)]
 
 
 def _optimisation(spec: Finetune, items: int) -> Optimisation:

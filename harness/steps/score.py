@@ -50,6 +50,8 @@ class Score:
         task = names.tasks[self.task]
         answers = predictions.read(work.inputs["predictions"] / self.predictions)
         asked = self._asked(task, read_rows(work.inputs["dataset"] / f"{self.split}.jsonl"))
+        if "level" in self.options:  # the predictions are of all levels
+            answers = [answer for answer in answers if answer.id in asked]
         if self.part:
             answers = [a for a in answers if half(asked[a.id][1]) == self.part]
         known = names.measures(self.task)
@@ -87,17 +89,20 @@ class Score:
 
     def _asked(self, task: "Task", rows: "Sequence[Row]") -> "dict[str, tuple[Question, str]]":
         """Every question by id, with the cluster of its row."""
+        from tasks.spec import questions
+
         how = self._how(False)
-        return {q.id: (q, task.cluster(row)) for row in rows for q in task.ask(row, how)}
+        return {q.id: (q, task.cluster(row)) for row in rows for q in questions(task, row, how)}
 
     def _training(self, task: "Task", path: Path) -> "Iterator[Question]":
         """The first training questions of a generating task, for constant outputs."""
         from harness.steps.dataset import read_rows
+        from tasks.spec import questions
 
         if task.group == "generation" and path.is_file():
             how = self._how(True)
             for row in read_rows(path)[:TRAINING]:
-                yield from task.ask(row, how)
+                yield from questions(task, row, how)
 
     def _how(self, train: bool) -> "How":
         from tasks.spec import How

@@ -68,6 +68,7 @@ CNNDM = Task(
     group="generation",
     folder="cnndm",
     ask=ask,
+    levels=(2, 3, 4),
     metrics=rouge.rouges(),
     styles=("seq2seq",),
     takes={"profile": summary.PROFILE, "layout": LAYOUT},

@@ -121,6 +121,7 @@ SQUAD_QG = Task(
     group="generation",
     folder="squad_qg",
     ask=ask,
+    levels=(2, 3, 4),
     metrics=(bleu.tokenised_bleu("bleu4", WORDS), caption.meteor(), caption.rouge_l()),
     styles=("seq2seq",),
     check=check,

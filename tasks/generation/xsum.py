@@ -41,6 +41,7 @@ XSUM = Task(
     group="generation",
     folder="xsum",
     ask=ask,
+    levels=(2, 3, 4),
     metrics=rouge.rouges(),
     styles=("seq2seq",),
     takes={"profile": summary.PROFILE},

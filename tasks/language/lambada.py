@@ -54,6 +54,7 @@ LAMBADA = Task(
     group="language",
     folder="lambada",
     ask=ask,
+    levels=(2, 3, 4),
     metrics=(EXACT,),
     styles=("lm",),
     modes={"lm": MODES},

@@ -4,7 +4,7 @@ A number that cannot be computed (no answers, an unlabelled or unanswered questi
 `tasks.generation` and `tasks.language` have the metrics of text and of likelihood.
 """
 
-from tasks.metrics.choices import ACCURACY, EXACT_GROUPS, F1A, MACRO_F1
+from tasks.metrics.choices import ACCURACY, EXACT_GROUPS, F1A, MACRO_F1, TWINS
 from tasks.metrics.strings import RECORD, RECORD_ASCII
 
-__all__ = ["ACCURACY", "EXACT_GROUPS", "F1A", "MACRO_F1", "RECORD", "RECORD_ASCII"]
+__all__ = ["ACCURACY", "EXACT_GROUPS", "F1A", "MACRO_F1", "RECORD", "RECORD_ASCII", "TWINS"]

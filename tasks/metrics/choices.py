@@ -43,7 +43,7 @@ def _of_class(a: Answer, one: int) -> tuple[float, float, float]:
 def whole_groups(answers: Answers) -> Rows | None:
     """(1 if every answer of the group is right, 1) with a group's first answer, (0, 0) with others.
 
-    A group is MultiRC's question.
+    A group is MultiRC's question, or a row and its twins.
     """
     if not scorable(answers):
         return None
@@ -51,6 +51,12 @@ def whole_groups(answers: Answers) -> Rows | None:
     for a in answers:
         exact[a.group] &= a.choice in a.gold
     return _with_the_first(answers, {group: float(value) for group, value in exact.items()})
+
+
+def twins(answers: Answers) -> Rows | None:
+    """As `whole_groups`, where every answer belongs to a group: rows of the same words, of which
+    who does not read the order can get one right and never all."""
+    return whole_groups(answers) if all(a.group for a in answers) else None
 
 
 def guessed_groups(answers: Answers) -> Rows:
@@ -70,4 +76,5 @@ def _with_the_first(answers: Answers, value: dict[str, float]) -> Rows:
 ACCURACY = Metric("acc", "acc|version:1", right)
 MACRO_F1 = Metric("f1", "f1|average:macro|classes:seen|version:1", classes, "macro-f1")
 F1A = Metric("f1a", "f1a|version:1", positives, "f1")
+TWINS = Metric("twins", "twins|groups:twin|version:1", twins, guessed=guessed_groups)
 EXACT_GROUPS = Metric("em", "em|groups:question|version:1", whole_groups, guessed=guessed_groups)

@@ -5,9 +5,10 @@
 effect one cause. `PRONOUNS` are pairs as Winograd made them: the last word decides who is meant.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.microworld.lexicon import Cast, capital, pick
+from tasks.microworld.lexicon import COMPARISONS, MENTIONS, MOODS, Cast, capital, low, pick
 
 RULES: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {
     "fragile": (
@@ -95,26 +96,107 @@ RULES: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {
 
 @dataclass(frozen=True)
 class Happening:
-    """One rule applied to one thing of one person: index, the texts of the cause and the effect."""
+    """One rule applied to a thing: the texts of the cause and the effect, and whose thing it is."""
 
-    rule: int
     cause: str
     effect: str
+    owned: str
 
 
-def happenings(cast: Cast, count: int = 2) -> tuple[Happening, ...]:
+Rule = tuple[str, str]  # a cause and its effect, as templates
+
+
+def rules(cast: Cast, kind: str, count: int = 2) -> list[Rule]:
+    """`count` different rules of a kind, each in one of its wordings."""
+    chosen = cast.rng.sample(RULES[kind], count)
+    return [(pick(cast.rng, causes), pick(cast.rng, effects)) for causes, effects in chosen]
+
+
+def happen(rule: Rule, actor: str, thing: str, owned: str) -> Happening:
+    """A rule in words: the actor does it to `thing` ("the cup"), which is what the effect calls
+    `owned` ("the cup of Mara")."""
+    cause = rule[0].replace("X", thing).replace("P", actor)
+    return Happening(cause, capital(rule[1].replace("O", owned)), owned)
+
+
+def happenings(cast: Cast, person: str = "", count: int = 2) -> tuple[Happening, ...]:
     """`count` different rules applied to the same thing of the same person."""
-    rng = cast.rng
-    kind = pick(rng, tuple(RULES))
-    person, noun = cast.person().name, cast.noun((kind,))
-    chosen = rng.sample(range(len(RULES[kind])), count)
-    out = []
-    for rule in chosen:
-        causes, effects = RULES[kind][rule]
-        cause = pick(rng, causes).replace("X", f"the {noun}").replace("P", person)
-        effect = pick(rng, effects).replace("O", f"the {noun} of {person}")
-        out.append(Happening(rule, cause, capital(effect)))
-    return tuple(out)
+    kind = cast.kind(tuple(RULES))
+    person, thing = person or cast.person().name, f"the {cast.noun((kind,))}"
+    chosen = rules(cast, kind, count)
+    return tuple(happen(rule, person, thing, f"{thing} of {person}") for rule in chosen)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a COPA row asks: two premises of the same words, and the two choices; premise k makes
+    choice k right."""
+
+    premises: tuple[str, str]
+    choices: tuple[str, str]
+
+
+def case(cast: Cast, level: int, question: str, between: list[str]) -> Case:
+    """A case of a level; the sentences of `between` stand between its facts.
+
+    1   one happens
+    2   one happens, and nobody says that the other does
+    3   both happen, to two people's two things
+    4   both happen, to two things in two colours; whose they are has to be looked up
+    """
+    if level < 3:
+        told, choices = _sides(happenings(cast), question)
+        if level == 1:
+            return Case(told, choices)
+        unsaid = [f"Nobody says that {low(text)}" for text in told]
+        pairs = [[told[0], unsaid[1]], [told[1], unsaid[0]]]
+        if cast.rng.random() < 0.5:
+            pairs = [pair[::-1] for pair in pairs]
+    else:
+        make = _crossed if level == 3 else _owned
+        pairs, choices = make(cast, question)
+    first, second = (" ".join([one, *between, *more]) for one, *more in pairs)
+    return Case((first, second), choices)
+
+
+Pair = tuple[str, str]
+
+
+def _sides(happened: Sequence[Happening], question: str) -> tuple[Pair, Pair]:
+    """(what is told, what is chosen from) of two happenings."""
+    one, two = happened
+    causes, effects = (one.cause, two.cause), (one.effect, two.effect)
+    return (causes, effects) if question == "effect" else (effects, causes)
+
+
+def _crossed(cast: Cast, question: str) -> tuple[list[list[str]], Pair]:
+    """Two people, a thing of one kind each, and two rules; the twin exchanges the rules."""
+    kind = cast.kind(tuple(RULES), 2)
+    both, sides = rules(cast, kind), []
+    for _ in range(2):
+        person, thing = cast.person().name, f"the {cast.noun((kind,))}"
+        happened = [happen(rule, person, thing, f"{thing} of {person}") for rule in both]
+        sides.append(_sides(happened, question))
+    (one, choices), (other, _) = sides
+    pairs = [[one[0], other[1]], [one[1], other[0]]]
+    if cast.rng.random() < 0.5:
+        pairs = [pair[::-1] for pair in pairs]
+    return pairs, choices
+
+
+def _owned(cast: Cast, question: str) -> tuple[list[list[str]], Pair]:
+    """Two owners of things in two colours and two rules; the twin exchanges the colours."""
+    kind = cast.kind(tuple(RULES))
+    both, noun, actor = rules(cast, kind), cast.noun((kind,)), cast.person().name
+    owners, colours = [cast.person().name for _ in "ab"], [cast.colour() for _ in "ab"]
+    # Causes name a thing by its colour, effects by its owner.
+    things = [(f"the {c} {noun}", f"the {noun} of {o}") for c, o in zip(colours, owners)]
+    asked, other = (_sides([happen(r, actor, *thing) for r in both], question) for thing in things)
+    pairs = []
+    for turn in (1, -1):
+        facts = [f"{o} owns a {c} {noun}." for o, c in zip(owners, colours[::turn])]
+        pairs.append([*facts, asked[0][0], other[0][1]])
+    return pairs, asked[1]
 
 
 @dataclass(frozen=True)
@@ -152,22 +234,67 @@ PRONOUNS = (
 )  # fmt: skip
 
 
+_WITH = (
+    "{x} met {y} in {r} because {he} was {m}.",
+    "{x} asked {y} for help because {he} was {m}.",
+    "{x} waited for {y} because {he} was {m}.",
+    "{x} sang for {y} when {he} was {m}.",
+)
+
+
 @dataclass(frozen=True)
 class Pronoun:
-    """A schema with its parties filled in; the sentence is `text + " " + special + "."`."""
+    """Two texts that end in a sentence with a pronoun: in the first it means x, in the second y.
 
-    text: str
+    `follows` says which one the pronoun means, in words, as (text for x, text for y).
+    """
+
+    texts: tuple[str, str]
     x: str
     y: str
-    pronoun: str
-    first: str
-    second: str
-
-    def sentence(self, second: bool) -> str:
-        return f"{self.text} {self.second if second else self.first}."
+    pronouns: tuple[str, str]
+    follows: tuple[str, str]
 
 
-def pronoun(cast: Cast) -> Pronoun:
+def pronoun(cast: Cast, level: int, between: list[str]) -> Pronoun:
+    """A pronoun of a level, after the sentences of `between`.
+
+    1   its gender decides
+    2   a fact about one of the two decides
+    3   what happened decides, as Winograd made them: the last word says who is meant
+    4   a comparison through a third person decides
+    """
+    if level == 3:
+        return _winograd(cast, between)
+    rng = cast.rng
+    she = rng.random() < 0.5
+    x, y = cast.person(she).name, cast.person(she if level > 1 else not she).name
+    slots = {"x": x, "y": y, "r": cast.room(), "m": (m := pick(rng, MOODS))}
+    text, said = pick(rng, _WITH), ("he", "she")
+    if level == 1:
+        pronouns = (said[she], said[not she])
+        texts = [" ".join([*between, text.format(**slots, he=he)]) for he in pronouns]
+        return Pronoun((texts[0], texts[1]), x, y, pronouns, (f"{x} was {m}", f"{y} was {m}"))
+    he = said[she]
+    if level == 2:
+        first, mention = rng.random() < 0.5, pick(rng, MENTIONS)
+        heads = [[f"{one} is {m}.", mention.format(two)] for one, two in ((x, y), (y, x))]
+        heads = [head if first else head[::-1] for head in heads]
+        end = text.format(**slots, he=he)
+        follows = (f"{x} is {m}", f"{y} is {m}")
+    else:
+        more, third = pick(rng, tuple(COMPARISONS)), cast.person().name
+        heads = [
+            [f"{one} is {more} than {third}.", f"{third} is {more} than {two}."]
+            for one, two in ((x, y), (y, x))
+        ]
+        end = text.format(**slots | {"m": f"the {more} one"}, he=he)
+        follows = (f"{x} is {more} than {y}", f"{y} is {more} than {x}")
+    texts = [" ".join([*head, *between, end]) for head in heads]
+    return Pronoun((texts[0], texts[1]), x, y, (he, he), follows)
+
+
+def _winograd(cast: Cast, between: list[str]) -> Pronoun:
     """One schema about two things or about two people of one gender."""
     rng, schema = cast.rng, pick(cast.rng, PRONOUNS)
     if schema.kinds[0]:
@@ -180,4 +307,6 @@ def pronoun(cast: Cast) -> Pronoun:
         pronoun = "she" if she else "he"
     person = cast.person().name if "{p}" in schema.text else ""
     text = capital(schema.text.format(x=x, y=y, p=person, he=pronoun))
-    return Pronoun(text, x, y, pronoun, schema.first, schema.second)
+    texts = [" ".join([*between, f"{text} {end}."]) for end in (schema.first, schema.second)]
+    follows = (f"{x} was {schema.first}", f"{y} was {schema.second}")
+    return Pronoun((texts[0], texts[1]), x, y, (pronoun, pronoun), follows)

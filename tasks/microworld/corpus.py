@@ -1,20 +1,31 @@
 """Documents about the world: the text that a model is pretrained on.
 
-A document follows a few people through short pieces (a scene and what follows from it, a cause and
-its effect, a pronoun, a word with two senses, beliefs) and may end with an exercise: a row like
-those of the tasks, about other people, written out with its answer. So the corpus states every
-regularity that the tasks ask for. Document `i` is a pure function of (seed, part, i, attempt).
+A document follows a few people through short pieces (a scene of any level and what follows from it,
+a cause and its effect, a pronoun, a word with two senses, beliefs, a sentence of `grammar`) and may
+end with exercises: rows like those of the tasks, of all their levels, about other people, written
+out with their answers. So the corpus states every regularity that the tasks ask for, in the words
+in which they ask. Document `i` is a pure function of (seed, part, i, attempt).
 """
 
 from collections.abc import Callable
 from random import Random
 
-from tasks.microworld import senses
+from tasks.microworld import grammar, senses
 from tasks.microworld.attitudes import beliefs
 from tasks.microworld.causes import happenings, pronoun
-from tasks.microworld.lexicon import OPENINGS, Cast, Pool, capital, pick
-from tasks.microworld.scenes import FAMILIES, Ask
-from tasks.microworld.superglue import MAKERS, Row
+from tasks.microworld.lexicon import (
+    MOODS,
+    OPENINGS,
+    WEATHER,
+    Cast,
+    Pool,
+    capital,
+    low,
+    pick,
+)
+from tasks.microworld.passages import LEVELS, Mixture
+from tasks.microworld.scenes import FAMILIES, Ask, Family
+from tasks.microworld.superglue import HAS, MAKERS, Row
 
 YES_NO = {True: "Yes", False: "No"}
 LABEL_WORDS = {
@@ -24,20 +35,9 @@ LABEL_WORDS = {
     "neutral": ("Maybe", "neither"),
 }
 SO = ("So", "In other words,", "This means that", "Now we know that")
-WEATHER = (
-    "The sun was warm.",
-    "It was a quiet day.",
-    "The wind was strong.",
-    "It was getting late.",
-    "The street was empty.",
-    "Nobody said a word.",
-)
-MOODS = ("happy", "sad", "angry", "tired", "calm", "proud", "bored", "curious")
-
-
-def low(text: str) -> str:
-    """The text as it continues a sentence: "The cup ..." becomes "the cup ..."."""
-    return text[0].lower() + text[1:] if text.startswith(("The ", "It ", "Nobody ")) else text
+# Exercises are crowded like the tasks' rows, and a little shorter.
+EXERCISES = Mixture(distance=(0, 0, 1, 2, 3), distractors=(0, 0, 1, 2))
+_SCENES = tuple(family for level in LEVELS for family in FAMILIES[level])
 
 
 def answer_line(cast: Cast, ask: Ask) -> str:
@@ -59,8 +59,8 @@ def answer_line(cast: Cast, ask: Ask) -> str:
     return f"{capital(ask.says('yes_no', subject))}? {YES_NO[truth]}, {low(ask.cloze(ask.answer))}"
 
 
-def scene_piece(cast: Cast, family: str) -> str:
-    scene = FAMILIES[family](cast)
+def scene_piece(cast: Cast, family: Family) -> str:
+    scene = family(cast)
     ask = pick(cast.rng, scene.asks)
     text, draw = scene.text(), cast.rng.random()
     if draw < 0.35:
@@ -73,7 +73,7 @@ def scene_piece(cast: Cast, family: str) -> str:
 
 
 def cause_piece(cast: Cast) -> str:
-    rng, (one,) = cast.rng, happenings(cast, 1)
+    rng, (one,) = cast.rng, happenings(cast, count=1)
     cause, effect = one.cause[:-1], one.effect[:-1]
     draw = rng.random()
     if draw < 0.35:
@@ -84,16 +84,19 @@ def cause_piece(cast: Cast) -> str:
 
 
 def pronoun_piece(cast: Cast) -> str:
-    rng, case = cast.rng, pronoun(cast)
-    second = rng.random() < 0.5
-    who, text = (case.y if second else case.x), case.sentence(second)
-    special = case.second if second else case.first
+    rng = cast.rng
+    case, k = pronoun(cast, pick(rng, LEVELS), []), int(rng.random() * 2)
+    who, text = (case.x, case.y)[k], case.texts[k]
     draw = rng.random()
     if draw < 0.4:
-        return f"{text} The pronoun '*{case.pronoun}*' refers to {who}."
+        return f"{text} The pronoun '*{case.pronouns[k]}*' refers to {who}."
+    follows = capital(case.follows[k])
     if draw < 0.7:
-        return f"{text} {capital(who)} was {special}."
-    return f"{text} Who or what was {special}? {capital(who)}."
+        return f"{text} {follows}."
+    subject, verb, rest = (
+        follows.partition(" was ") if " was " in follows else follows.partition(" is ")
+    )
+    return f"{text} Who or what {verb.strip()} {rest}? {subject}."
 
 
 def sense_piece(cast: Cast) -> str:
@@ -108,16 +111,14 @@ def sense_piece(cast: Cast) -> str:
 
 
 def belief_piece(cast: Cast) -> str:
-    rng, held = cast.rng, beliefs(cast)
-    k, turn = int(rng.random() * 3), int(rng.random() * 3)
-    clause, label = held.clauses[k], held.label(k, turn)
-    text = held.text(turn) if rng.random() < 0.5 else f"{held.people[k]} {held.said(k, turn)}."
+    rng, held = cast.rng, beliefs(cast, pick(cast.rng, LEVELS))
+    turn = int(rng.random() * 3)
     follows = {
         "entailment": ("It is true that {}.", "So {}."),
         "contradiction": ("It is false that {}.", "But it is not true that {}."),
         "neutral": ("Maybe {}.", "Nobody knows whether {}."),
     }
-    return f"{text} {pick(rng, follows[label]).format(clause)}"
+    return f"{held.text(turn)} {pick(rng, follows[held.label(turn)]).format(held.hypothesis)}"
 
 
 def filler(cast: Cast) -> str:
@@ -129,14 +130,15 @@ def filler(cast: Cast) -> str:
 
 # How often a document takes a piece that is not a scene.
 PIECES: tuple[tuple[Callable[[Cast], str], float], ...] = (
-    (cause_piece, 0.34),
-    (pronoun_piece, 0.24),
-    (sense_piece, 0.2),
-    (belief_piece, 0.22),
+    (cause_piece, 0.28),
+    (pronoun_piece, 0.2),
+    (sense_piece, 0.17),
+    (belief_piece, 0.17),
+    (grammar.sentence, 0.18),
 )
 
 
-def piece(cast: Cast, families: list[str]) -> str:
+def piece(cast: Cast, families: list[Family]) -> str:
     """One piece of a document; scene families already told are left out."""
     draw = cast.rng.random()
     if draw < 0.55 and families:
@@ -151,7 +153,8 @@ def piece(cast: Cast, families: list[str]) -> str:
 
 def exercise(cast: Cast, task: str) -> str:
     """A labelled row of a task, written out as text with its answer."""
-    row = pick(cast.rng, MAKERS[task](cast))
+    dial = EXERCISES.draw(cast.rng, int(cast.rng.random() * len(LEVELS)), HAS[task])
+    row = pick(cast.rng, MAKERS[task](cast, dial))
     return RENDER[task](cast.rng, row)
 
 
@@ -227,7 +230,7 @@ def document(seed: int, part: str, index: int, words: Pool, attempt: int = 0) ->
     rng = Random(f"{seed}/{part}/{index}/{attempt}")
     cast = Cast(rng, words)
     cast.regulars = [cast.person() for _ in range(2 + int(rng.random() * 2))]
-    families = rng.sample(tuple(FAMILIES), len(FAMILIES))
+    families = rng.sample(_SCENES, 6)
     pieces = []
     exercises = pick(rng, (0, 0, 1, 1, 2))
     for _ in range(3 - exercises // 2 + int(rng.random() * 2)):

@@ -1,16 +1,20 @@
 """Rows for generation and language modelling: stories and summaries, questions, blanks, last words.
 
-A story is played on a `State`, and its summary is what the state says at the end. Every maker
-returns a group of twins, as those of `superglue` do; `units` names the texts that must not recur.
+A story is played on a `State`, and its summary is what the state says at the end. Every maker takes
+a dial and returns a group of twins, as those of `superglue` do; `units` names the texts that must
+not recur. No constant text comes near the references: they hold few words but names and things,
+and what has happened decides how they put it.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from tasks.microworld.lexicon import DAYS, Cast, capital, pick
-from tasks.microworld.scenes import FAMILIES, GIVING, GOING, two
+from tasks.microworld.passages import Dial, around, passage
+from tasks.microworld.scenes import FACTS, FAMILIES, GIVING, GOING, journey, mood, places
 from tasks.microworld.world import State
 
 Row = dict[str, Any]
@@ -23,10 +27,14 @@ def tokens(text: str) -> str:
 
 
 class Story:
-    """Events played on a state, and the sentences that tell them."""
+    """Events played on a state, and the sentences that tell them.
 
-    def __init__(self, cast: Cast, people: int, things: int):
-        self.rng, self.state, self.told = cast.rng, State(), []
+    At level 2 things are found, at level 3 also given away, at level 4 also left behind, and
+    people go on with what they have.
+    """
+
+    def __init__(self, cast: Cast, people: int, things: int, level: int):
+        self.rng, self.state, self.told, self.level = cast.rng, State(), [], level
         self.people = [cast.person().name for _ in range(people)]
         self.things = [cast.thing() for _ in range(things)]
         self.rooms = [cast.room() for _ in range(people + 2)]
@@ -49,10 +57,10 @@ class Story:
             self.told.append(f"{person} found {thing}.")
             return
         held = sorted(state.holder)
-        if held and rng.random() < 0.6:
+        if held and self.level > 2 and rng.random() < 0.6:
             thing = pick(rng, held)
             person = state.holder[thing]
-            if rng.random() < 0.3:
+            if self.level > 3 and rng.random() < 0.3:
                 state.leave(person, thing)
                 self.told.append(f"{person} left {thing} there.")
                 return
@@ -60,48 +68,62 @@ class Story:
             state.give(person, other, thing)
             self.told.append(GIVING[0].format(a=person, b=other).replace("X", thing))
             return
-        self.go(pick(rng, self.people))
+        if self.level > 3:
+            self.go(pick(rng, self.people))
 
     def run(self, steps: int) -> str:
-        """Play until `steps` events have happened and every thing has been found."""
+        """Play until `steps` events have been tried and every thing has been found."""
         while steps > 0 or self.untouched:
             self.step()
             steps -= 1
         return " ".join(self.told)
 
+    def fate(self, thing: str) -> str:
+        """What became of a thing, in a headline's words: "Mara keeps red cup in hall"."""
+        state = self.state
+        holder = state.holder.get(thing)
+        noun, room = bare(thing), bare(state.at[holder or thing])
+        if holder is None:
+            return f"{capital(noun)} lies in {room}"
+        if thing in state.last:
+            return f"{holder} got {noun} from {state.last[thing]} in {room}"
+        return f"{holder} keeps {noun} in {room}"
 
-def fate(state: State, thing: str) -> str:
-    """Where a thing ended: "Mara has the red cup in the hall", or "the red cup is in the hall"."""
-    holder = state.holder.get(thing)
-    if holder:
-        return f"{holder} has {thing} in {state.at[holder]}"
-    return f"{thing} is in {state.at[thing]}"
+
+def bare(phrase: str) -> str:
+    """A noun phrase without its article."""
+    return phrase.removeprefix("the ")
 
 
-def cnndm(cast: Cast) -> list[Row]:
+def cnndm(cast: Cast, dial: Dial) -> list[Row]:
     """A story of two or three people and two things; the highlights tell what became of them."""
-    story = Story(cast, 2 + (cast.rng.random() < 0.3), 2)
-    article = story.run(4 + int(cast.rng.random() * 4))
-    return [{"article": article, "highlights": highlights(story.state, story.things, article)}]
+    story = Story(cast, 2 + (cast.rng.random() < 0.3), 2, dial.level)
+    article = _told(cast, story.run(4 + int(cast.rng.random() * 4)), dial)
+    ordered = sorted(story.things, key=article.index)
+    return [
+        {
+            "article": article,
+            "highlights": "\n".join(f"{story.fate(thing)} ." for thing in ordered),
+        }
+    ]
 
 
-def highlights(state: State, things: list[str], article: str) -> str:
-    """One line for each thing, in the order in which the article names them."""
-    ordered = sorted(things, key=article.index)
-    return "\n".join(f"{capital(fate(state, thing))} ." for thing in ordered)
-
-
-def xsum(cast: Cast) -> list[Row]:
+def xsum(cast: Cast, dial: Dial) -> list[Row]:
     """A story around one thing; the summary is one sentence."""
-    story = Story(cast, 2 + (cast.rng.random() < 0.5), 1)
-    document = story.run(3 + int(cast.rng.random() * 4))
-    return [{"document": document, "summary": capital(fate(story.state, story.things[0])) + "."}]
+    story = Story(cast, 2 + (cast.rng.random() < 0.5), 1, dial.level)
+    document = _told(cast, story.run(3 + int(cast.rng.random() * 4)), dial)
+    return [{"document": document, "summary": f"{story.fate(story.things[0])}."}]
+
+
+def _told(cast: Cast, story: str, dial: Dial) -> str:
+    """The story before as many moods of others as the dial's distance says."""
+    return " ".join([story, *(mood(cast).sentence for _ in range(dial.distance))])
 
 
 _DEALS = tuple(sentence.removesuffix(".") for sentence in GIVING)
 
 
-def gigaword(cast: Cast) -> list[Row]:
+def gigaword(cast: Cast, dial: Dial) -> list[Row]:
     """A long first sentence and its headline, both tokenised and in lower case."""
     rng, thing = cast.rng, cast.thing()
     a, b = cast.person().name, cast.person().name
@@ -120,39 +142,59 @@ def gigaword(cast: Cast) -> list[Row]:
     ]
 
 
-def squad_qg(cast: Cast) -> list[Row]:
-    """A passage, a question about it and the answer's first place in it."""
-    one, other = two(cast)
-    ask, first = pick(cast.rng, one.asks), cast.rng.random() < 0.5
+def squad_qg(cast: Cast, dial: Dial) -> list[Row]:
+    """A passage, a question about it and the answer's place in it."""
+    told = passage(cast, pick(cast.rng, FAMILIES[dial.level]), dial)
+    ask = pick(cast.rng, told.scene.asks)
     rows = []
-    for twin in (False, True):
-        context = " ".join((one.text(twin), other.text())[:: 1 if first else -1])
-        answer = ask.other if twin else ask.answer
-        match = re.search(rf"\b{re.escape(answer)}\b", context)
+    for twin, context, answer in ((False, told.text, ask.answer), (True, told.twin, ask.other)):
+        begin = context.index(told.scene.text(twin))
+        match = re.compile(rf"\b{re.escape(answer)}\b", re.IGNORECASE).search(context, begin)
         if match is None:
             raise ValueError(f"{answer!r} is not in {context!r}")
-        place = {"text": answer, "answer_start": match.start()}
+        place = {"text": match[0], "answer_start": match.start()}
         question = capital(ask.wh) + "?"
         rows.append({"context": context, "question": question, "answers": [place]})
     return rows
 
 
-def yahoo(cast: Cast) -> list[str]:
-    """A question and its answer as one tokenised line of at most 60 words."""
+def yahoo(cast: Cast, dial: Dial) -> list[str]:
+    """A question and its answer as one tokenised line of at most 80 words, told twice over: what
+    is blanked in one place can be read in another."""
     while True:
-        one, other = two(Cast(cast.rng, cast.words))
-        ask = pick(cast.rng, one.asks)
+        cast = Cast(cast.rng, cast.words)
+        cast.name_words = 1
+        # Told again and in another order, "then" would not say after what.
+        families = [family for family in FAMILIES[dial.level] if family is not journey]
+        scene = pick(cast.rng, families)(cast)
+        ask = pick(cast.rng, scene.asks)
+        facts = [fact.removesuffix(".") for fact in scene.text().split(". ")]
+        if len(facts) < 3:
+            facts.append(FACTS[scene.kind](cast).sentence.removesuffix("."))
+        again = [f"yes, {fact}" for fact in facts]
+        cast.rng.shuffle(again)
         end = capital(ask.last.format(ask.answer))
-        line = tokens(f"{ask.wh}? {one.text()} {other.text()} {end}.")
-        if len(line.split()) <= 60:
+        line = tokens(f"{ask.wh}? {'. '.join([*facts, *again, end])}.")
+        if len(line.split()) <= 80:
             return [line]
 
 
 def blanked(line: str, ratio: str, rng: Random) -> str:
-    """The line with floor(ratio * n) random words taken out; a run of them is one <blank>."""
+    """The line with floor(ratio * n) random words taken out; a run of them is one <blank>.
+
+    Of words that occur twice or more one always stays, as long as there are enough others: what
+    is taken out follows from the rest.
+    """
     words = line.split()
     count = max(1, int(len(words) * float(ratio) + 1e-9))
-    hidden, out = set(rng.sample(range(len(words)), count)), []
+    left, order = Counter(words), rng.sample(range(len(words)), len(words))
+    hidden: set[int] = set()
+    for least in (2, 1):  # the last of its word only when nothing else is left
+        for index in order:
+            if len(hidden) < count and index not in hidden and left[words[index]] >= least:
+                hidden.add(index)
+                left[words[index]] -= 1
+    out = []
     for index, word in enumerate(words):
         if index not in hidden:
             out.append(word)
@@ -161,29 +203,30 @@ def blanked(line: str, ratio: str, rng: Random) -> str:
     return " ".join(out)
 
 
-def lambada(cast: Cast) -> list[Row]:
+def lambada(cast: Cast, dial: Dial) -> list[Row]:
     """A passage whose last word only the earlier sentences tell; all names have one word."""
     cast.name_words = 1
-    rng = cast.rng
-    families = [name for name in FAMILIES if name != "places"]
-    one, *others = (FAMILIES[name](cast) for name in rng.sample(families, 3))
-    ask, at = pick(rng, one.asks), int(rng.random() * 3)
-    rows = []
+    families = [family for family in FAMILIES[dial.level] if family is not places]
+    scene = pick(cast.rng, families)(cast)
+    before, after, _ = around(cast, scene.kind, dial)
+    ask, rows = pick(cast.rng, scene.asks), []
     for twin in (False, True):
-        texts = [other.text() for other in others]
-        texts.insert(at, one.text(twin))
-        last = ask.last.format(ask.other if twin else ask.answer)
-        rows.append({"text": f"{' '.join(texts)} {capital(last)}"})
+        last = capital(ask.last.format(ask.other if twin else ask.answer))
+        rows.append({"text": " ".join([*before, scene.text(twin), *after, last])})
     return rows
 
 
-MAKERS: dict[str, Callable[[Cast], list[Any]]] = {
+MAKERS: dict[str, Callable[[Cast, Dial], list[Any]]] = {
     "cnndm": cnndm,
     "xsum": xsum,
     "gigaword": gigaword,
     "squad_qg": squad_qg,
     "yahoo": yahoo,
     "lambada": lambada,
+}
+# A deal exchanges its two parties, and is nothing else; the others need a fact to speak of.
+HAS: dict[str, tuple[int, ...]] = {
+    name: (3,) if name == "gigaword" else (2, 3, 4) for name in MAKERS
 }
 
 
@@ -193,4 +236,4 @@ def units(task: str, row: Any) -> list[str]:
         return [row]
     if task == "squad_qg":
         return [row["context"], row["question"]]
-    return list(row.values())
+    return [text for name, text in row.items() if name not in ("level", "twin")]

@@ -45,6 +45,8 @@ def squad_qg(split: str, rows: list[Any], rng: Random) -> Files:
                     "id": f"microworld-{split}-{index}",
                     "question": row["question"],
                     "answers": row["answers"],
+                    "level": row["level"],
+                    "twin": row["twin"],
                 }
             ],
         }

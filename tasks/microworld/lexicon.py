@@ -73,6 +73,18 @@ OPENINGS = (
     "One day",
     "Before dinner",
 )
+MOODS = ("happy", "sad", "angry", "tired", "calm", "proud", "bored", "curious")
+WEATHER = (
+    "The sun was warm.",
+    "It was a quiet day.",
+    "The wind was strong.",
+    "It was getting late.",
+    "The street was empty.",
+    "Nobody said a word.",
+)
+# Comparatives with their opposites, and ways to speak of something and say nothing about it.
+COMPARISONS = {"older": "younger", "taller": "shorter", "faster": "slower", "richer": "poorer"}
+MENTIONS = ("Everybody spoke of {}.", "There was talk of {}.", "Nobody asked about {}.")
 
 SPLITS = ("train", "dev", "test")
 
@@ -186,14 +198,14 @@ class Cast:
                 return surname
             self.used.discard(surname)
 
-    def noun(self, kinds: tuple[str, ...] = CARRIED) -> str:
-        if len(kinds) == 1:
-            return self._fresh(self.words.things[kinds[0]])
-        return self._fresh(self.words.things[pick(self.rng, self._with_nouns(kinds))])
+    def kind(self, kinds: tuple[str, ...], count: int = 1) -> str:
+        """One of the kinds of which at least `count` nouns have not been used."""
+        things, used = self.words.things, self.used
+        return pick(self.rng, [k for k in kinds if sum(n not in used for n in things[k]) >= count])
 
-    def _with_nouns(self, kinds: tuple[str, ...]) -> tuple[str, ...]:
-        things = self.words.things
-        return tuple(kind for kind in kinds if any(n not in self.used for n in things[kind]))
+    def noun(self, kinds: tuple[str, ...] = CARRIED) -> str:
+        kind = kinds[0] if len(kinds) == 1 else self.kind(kinds)
+        return self._fresh(self.words.things[kind])
 
     def thing(self, kinds: tuple[str, ...] = CARRIED) -> str:
         """A noun phrase such as "the red lamp"."""
@@ -223,3 +235,8 @@ def is_she(given: str) -> bool:
 def capital(text: str) -> str:
     """The text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
+
+
+def low(text: str) -> str:
+    """The text as it continues a sentence: "The cup ..." becomes "the cup ..."."""
+    return text[0].lower() + text[1:] if text.startswith(("The ", "It ", "Nobody ")) else text

@@ -10,42 +10,36 @@ from typing import Any
 
 from tasks.microworld import reading
 from tasks.microworld.attitudes import ATTITUDES
-from tasks.microworld.causes import PRONOUNS, RULES
-from tasks.microworld.lexicon import KIND_OF, OPENINGS
+from tasks.microworld.causes import PRONOUNS
+from tasks.microworld.lexicon import OPENINGS, is_she
 from tasks.microworld.senses import SENSES
 
 Row = dict[str, Any]
 
 
 def cb(row: Row) -> str:
-    for sentence in reading.sentences(row["premise"]):
+    """The attitude to the hypothesis, or to where the box is in which its thing lies."""
+    told = reading.sentences(row["premise"])
+    thing, _, room = row["hypothesis"].partition(" is in ")
+    wanted = {row["hypothesis"]}
+    for sentence in told:
+        holder = re.fullmatch(f"{reading.THING} is in (the \\w+ \\w+)", sentence)
+        if holder and holder[1].lower() == thing:
+            wanted.add(f"{holder[2]} is in {room}")
+    for sentence in told:
         for label, attitudes in ATTITUDES.items():
             for attitude in attitudes:
                 who, found, clause = sentence.partition(f" {attitude} ")
-                if found and clause == row["hypothesis"] and re.fullmatch(reading.NAME, who):
+                if found and clause in wanted and re.fullmatch(reading.NAME, who):
                     return label
     raise ValueError(f"nobody speaks of it: {row['hypothesis']!r}")
 
 
-def _rule(sentence: str) -> int:
-    """The number of the causal rule whose cause or effect a sentence states."""
-    nouns = [word for word in re.findall(r"\w+", sentence) if word in KIND_OF]
-    for noun in nouns:
-        for number, (causes, effects) in enumerate(RULES[KIND_OF[noun]]):
-            for template in (*causes, *effects):
-                parts = {"X": f"the {noun}", "P": reading.NAME}
-                parts["O"] = f"[Tt]he {noun} of {reading.NAME}"
-                pattern = re.sub(r"\b[XPO]\b", lambda m, p=parts: p[m[0]], re.escape(template))
-                if re.fullmatch(pattern, sentence):
-                    return number
-    raise ValueError(f"no rule: {sentence!r}")
-
-
 def copa(row: Row) -> int:
-    rule = _rule(row["premise"])
-    right = [i for i in (0, 1) if _rule(row[f"choice{i + 1}"]) == rule]
+    state = reading.read(row["premise"])
+    right = [i for i in (0, 1) if reading.holds(state, row[f"choice{i + 1}"])]
     if len(right) != 1:
-        raise ValueError(f"{len(right)} choices follow the rule of {row['premise']!r}")
+        raise ValueError(f"{len(right)} choices follow from {row['premise']!r}")
     return right[0]
 
 
@@ -72,16 +66,48 @@ def wic(row: Row) -> bool:
 
 
 def wsc(row: Row) -> bool:
-    phrase = rf"({reading.NAME[1:-1]}|[Tt]he \w+ \w+)"
+    *told, last = reading.sentences(row["text"])
+    meant = _winograd(f"{last}.") or _with(told, last)
+    return meant == row["target"]["span1_text"]
+
+
+_PHRASE = rf"({reading.NAME[1:-1]}|[Tt]he \w+ \w+)"
+
+
+def _winograd(sentence: str) -> str | None:
+    """Who is meant in a sentence of one of the schemas."""
     for schema in PRONOUNS:
         body = schema.text.format(x="#", y="@", p="%", he="(?:he|she)")
-        body = re.sub("[#@%]", lambda m: phrase.replace("(", f"(?P<{'xyp'['#@%'.index(m[0])]}>", 1),
+        body = re.sub("[#@%]",
+                      lambda m: _PHRASE.replace("(", f"(?P<{'xyp'['#@%'.index(m[0])]}>", 1),
                       body)  # fmt: skip
-        match = re.fullmatch(rf"{body} ({schema.first}|{schema.second})\.", row["text"])
+        match = re.fullmatch(rf"{body} ({schema.first}|{schema.second})\.", sentence)
         if match:
-            meant = match["x"] if match.groups()[-1] == schema.first else match["y"]
-            return meant == row["target"]["span1_text"]
-    raise ValueError(f"no schema: {row['text']!r}")
+            return match["x"] if match.groups()[-1] == schema.first else match["y"]
+    return None
+
+
+def _with(told: list[str], last: str) -> str:
+    """Who is meant in a sentence about two people: whom it fits of what was told before."""
+    name = reading.NAME[1:-1]
+    parties = rf"(?P<x>{name}) (?:met|asked|waited for|sang for) (?P<y>{name})"
+    match = re.fullmatch(
+        rf"{parties}(?: in the \w+| for help)? (?:because|when) (?P<he>he|she) was (?P<what>.+)",
+        last,
+    )
+    if match is None:
+        raise ValueError(f"no schema: {last!r}")
+    state = reading.read(" ".join(f"{sentence}." for sentence in told))
+    pair = [match["x"], match["y"]]
+    right = [one for one in pair if is_she(one.split()[0]) == (match["he"] == "she")]
+    if len(right) == 2 and match["what"].startswith("the "):
+        word = match["what"].split()[1]
+        right = [p for p, o in (pair, pair[::-1]) if state.exceeds(word, p, o)]
+    elif len(right) == 2:
+        right = [one for one in pair if state.mood.get(one) == match["what"]]
+    if len(right) != 1:
+        raise ValueError(f"{len(right)} can be meant: {last!r}")
+    return right[0]
 
 
 def boolq(row: Row) -> bool:
@@ -107,7 +133,7 @@ def record(row: Row) -> list[str]:
         try:
             if reading.holds(state, query.replace("@placeholder", name)):
                 right.add(name)
-        except KeyError:  # a name of which the passage does not say it
+        except (KeyError, ValueError):  # a name of which the passage does not say it
             continue
     return sorted(right)
 
@@ -142,7 +168,7 @@ def summary(text: str, lines: list[str]) -> bool:
     """Whether the lines are true at the end of a story and tell of every thing in it."""
     state = reading.read(text)
     found = set(re.findall(r"\w+ found (the \w+ \w+)\.", text))
-    told = {thing for line in lines for thing in found if thing in line[0].lower() + line[1:]}
+    told = {t for line in lines for t in found if t.removeprefix("the ") in line.lower()}
     return told == found and all(reading.holds(state, line.rstrip(" .")) for line in lines)
 
 

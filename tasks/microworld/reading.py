@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tasks.microworld.lexicon import DAYS
-from tasks.microworld.scenes import COMPARISONS
+from tasks.microworld.causes import RULES
+from tasks.microworld.lexicon import COMPARISONS, DAYS, KINDS, MENTIONS, MOODS, OPENINGS
 from tasks.microworld.world import State
 
 NAME = r"([A-Z]\w+(?: [A-Z]\w+)*)"
@@ -37,7 +37,12 @@ def _pronoun(state: State, _: str, room: str) -> None:
     state.go(next(reversed(state.at)), room)  # the person who moved last
 
 
+def _nothing(state: State, *_: str) -> None:
+    """A sentence of which nothing follows."""
+
+
 _GO = "(?:went|walked|ran|hurried) to"
+_SPOKEN = "|".join(mention.replace("{}.", "(?:a )?[\\w ]+") for mention in MENTIONS)
 FACTS = (
     _fact(f"First, N {_GO} R", State.go),
     _fact(f"Then, (he|she) {_GO} R", _pronoun),
@@ -46,12 +51,57 @@ FACTS = (
     _fact("N (?:took|got|bought) T from N", lambda s, b, x, a: s.give(a, b, x)),
     _fact("N found T", State.hold),
     _fact("N left T there", State.leave),
-    _fact("T is in R", State.go),
+    _fact("T is in (T|R)", lambda s, x, place, *_: s.go(x, place)),
     _fact(f"N is {MORE} than N", _compare),
     _fact(r"N owns a (\w+) (\w+)", lambda s, p, c, n: s.colour.update({(p, n): c})),
     _fact(r"N is a (\w+) in N", lambda s, p, j, t: s.job.update({p: (j, t)})),
     _fact(r"N visited N on (\w+)", _visit),
+    _fact(f"N is ({'|'.join(MOODS)})", lambda s, p, m: s.mood.update({p: m})),
+    _fact(f"(?:(?:{'|'.join(OPENINGS)}), )?N was (?:{'|'.join(MOODS)})", _nothing),
+    _fact(_SPOKEN, _nothing),
+    _fact("Nobody says that .*", _nothing),
 )
+
+
+# ---- causes and effects
+
+
+def _rules() -> list[tuple[re.Pattern[str], int]]:
+    """(pattern, rule) of every cause and effect; a cause knows its thing, an effect its owner."""
+    found = []
+    for kind, listed in RULES.items():
+        noun = f"(?P<noun>{'|'.join(KINDS[kind])})"
+        parts = {
+            "X": rf"the (?:(?P<colour>\w+) )?{noun}",
+            "P": rf"(?P<owner>{NAME[1:-1]})",
+            "O": rf"[Tt]he {noun} of (?P<owner>{NAME[1:-1]})",
+        }
+        for number, rule in enumerate(listed):
+            for template in (*rule[0], *rule[1]):
+                body = re.escape(template.removesuffix("."))
+                body = re.sub(r"\b[XPO]\b", lambda m, p=parts: p[m[0]], body)
+                if body.startswith("Nobody"):
+                    body = f"[Nn]{body[1:]}"
+                found.append((re.compile(body), number))
+    return found
+
+
+_RULES = _rules()
+
+
+def happened(state: State, sentence: str) -> set[tuple[str, str, int]]:
+    """The (noun, owner, rule) of which a sentence is a cause or an effect; no other sentence has
+    any. A thing that is called by its colour belongs to its owner, another one to who acts."""
+    events = set()
+    for pattern, number in _RULES:
+        if match := pattern.fullmatch(sentence):
+            parts = match.groupdict()
+            noun, owner = parts["noun"], parts["owner"]
+            if parts.get("colour"):
+                hue = parts["colour"]
+                owner = next(p for (p, n), c in state.colour.items() if (n, c) == (noun, hue))
+            events.add((noun, owner, number))
+    return events
 
 
 def sentences(text: str) -> list[str]:
@@ -65,10 +115,13 @@ def read(text: str) -> State:
     for sentence in sentences(text):
         for pattern, act in FACTS:
             if match := pattern.fullmatch(sentence):
-                act(state, *map(_low, match.groups()))
+                act(state, *map(_low, filter(None, match.groups())))
                 break
         else:
-            raise ValueError(f"not understood: {sentence!r}")
+            events = happened(state, sentence)
+            if not events:
+                raise ValueError(f"not understood: {sentence!r}")
+            state.events |= events
     return state
 
 
@@ -101,19 +154,32 @@ def _employed(state: State, person: str, job: str, town: str | None = None) -> b
     return found[0] == job and town in (None, found[1])
 
 
-def _keeps(state: State, person: str, thing: str, room: str) -> bool:
-    return state.holder.get(thing) == person and state.place(person) == room
+def _keeps(state: State, person: str, noun: str, room: str) -> bool:
+    thing = f"the {noun.lower()}"
+    return state.holder.get(thing) == person and state.place(person) == f"the {room}"
 
 
-def _most(state: State, word: str, person: str) -> bool:
-    others = {name for _, *pair in state.more for name in pair} - {person}
-    return all(_more(state, person, word, other) for other in others)
+def _was_given(state: State, person: str, noun: str, giver: str, room: str) -> bool:
+    return _keeps(state, person, noun, room) and state.last.get(f"the {noun}") == giver
+
+
+def _lies(state: State, noun: str, room: str) -> bool:
+    thing = f"the {noun.lower()}"
+    return thing not in state.holder and state.place(thing) == f"the {room}"
+
+
+def _one_of(state: State, word: str, one: str, two: str, person: str) -> bool:
+    other = {one: two, two: one}.get(person)
+    return other is not None and _more(state, person, word, other)
 
 
 STATEMENTS = (
-    _fact("N has T in R", _keeps),
-    _fact(f"the {MORE} one is N", _most),
-    _fact("N has T", lambda s, p, x: s.holder.get(x) == p),
+    _fact(r"N keeps (\w+ \w+) in (\w+)", _keeps),
+    _fact(r"N got (\w+ \w+) from N in (\w+)", _was_given),
+    _fact(r"(\w+ \w+) lies in (\w+)", _lies),
+    _fact(f"[Tt]he {MORE} one of N and N is N", _one_of),
+    _fact("N has T", lambda s, p, x: s.keeper(x) == p),
+    _fact(r"N visited N on (\w+)", lambda s, p, t, d: s.visit.get((p, t)) == DAYS.index(d)),
     _fact("N got T from N", _got),
     _fact("N got T", _got),
     _fact("N is in R", lambda s, p, r: s.place(p) == r),
@@ -133,6 +199,8 @@ QUESTIONS = (
     ("did N get T from N", r"\1 got \2 from \3"),
     (r"does N own the (\w+) (\w+)", r"\1 owns the \2 \3"),
     ("did N visit N (before|after) N", r"\1 visited \2 \3 \4"),
+    (r"did N visit N on (\w+)", r"\1 visited \2 on \3"),
+    (r"is it true that (.*)", r"\1"),
     (r"is the (\w+) of N (\w+)", r"the \1 of \2 is \3"),
     (f"is N {MORE} than N", r"\1 is \2 than \3"),
     (r"is N (a \w+ in N)", r"\1 is \2"),
@@ -154,6 +222,8 @@ WH = (
     ("what is the job of N", r"\1 is a @"),
     (r"who is a (\w+) in N", r"@ is a \1 in \2"),
     ("who came to N (first|last)", r"@ came to \1 \2"),
+    (r"who visited N on (\w+)", r"@ visited \1 on \2"),
+    (r"what happened to the \w+ of N", "@"),
 )
 
 # Last sentences of passages turned into statements.
@@ -162,7 +232,8 @@ LAST = (
     ("the one who got T is N", r"\2 got \1"),
     ("now N is in R", r"\1 is in \2"),
     ("T can be found in R", r"\1 is in \2"),
-    (f"(the {MORE} one is N)", r"\1"),
+    (f"(the {MORE} one of N and N is N)", r"\1"),
+    (r"the guest in N on (\w+) was N", r"\3 visited \1 on \2"),
     (r"the colour of the (\w+) of N is (\w+)", r"the \1 of \2 is \3"),
     (r"the owner of the (\w+) (\w+) is N", r"\3 owns the \1 \2"),
     (r"N works as a (\w+)", r"\1 is a \2"),
@@ -193,6 +264,8 @@ def holds(state: State, statement: str) -> bool:
     for pattern, judge in STATEMENTS:
         if match := pattern.fullmatch(statement):
             return bool(judge(state, *map(_low, match.groups())))
+    if events := happened(state, statement):
+        return bool(events & state.events)
     raise ValueError(f"not understood: {statement!r}")
 
 

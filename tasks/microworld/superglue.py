@@ -1,85 +1,78 @@
 """Rows of the eight SuperGLUE tasks in the official field names, in groups of twins.
 
-Every maker returns a few rows that hold the same words and have different answers. `idx` is given
-by the writer, and the writer removes the labels from test rows (`unlabelled`).
+Every maker takes a dial and returns a group: a few rows that hold the same words (from level 2 on,
+but for WSC's level 3) and have different answers. `idx` is given by the writer, with the group and
+the level, and the writer removes the labels from test rows (`unlabelled`).
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tasks.microworld import attitudes, senses
-from tasks.microworld.causes import happenings, pronoun
+from tasks.microworld import attitudes, causes, senses
 from tasks.microworld.lexicon import Cast, capital, pick
-from tasks.microworld.scenes import WITH_PEOPLE, Ask, Scene, two
+from tasks.microworld.passages import LEVELS, Dial, around, passage
+from tasks.microworld.scenes import FAMILIES, WITH_PEOPLE, Ask, Fact, aside, mood
 
 Row = dict[str, Any]
 
 
-def _passages(cast: Cast, one: Scene, other: Scene) -> tuple[str, str]:
-    """The text of two scenes and its twin, where the first scene's twin takes its place."""
-    first = cast.rng.random() < 0.5
-    pair = []
-    for twin in (False, True):
-        parts = (one.text(twin), other.text())
-        pair.append(" ".join(parts if first else parts[::-1]))
-    return pair[0], pair[1]
-
-
-def boolq(cast: Cast) -> list[Row]:
-    rng, (one, other) = cast.rng, two(cast)
-    ask = pick(rng, one.asks)
-    question = ask.says("yes_no", pick(rng, (ask.answer, ask.other)))
-    truth = question == ask.says("yes_no", ask.answer)
-    texts = _passages(cast, one, other)
+def boolq(cast: Cast, dial: Dial) -> list[Row]:
+    rng = cast.rng
+    told = passage(cast, pick(rng, FAMILIES[dial.level]), dial)
+    ask = pick(rng, told.scene.asks)
+    subject = pick(rng, (ask.answer, ask.other))
+    question, truth = ask.says("yes_no", subject), subject == ask.answer
     return [
-        {"question": question, "passage": text, "label": truth == (text == texts[0])}
-        for text in texts
+        {"question": question, "passage": text, "label": truth ^ twin}
+        for text, twin in ((told.text, False), (told.twin, True))
     ]
 
 
-def rte(cast: Cast) -> list[Row]:
-    rng, (one, other) = cast.rng, two(cast)
-    ask = pick(rng, one.asks)
+def rte(cast: Cast, dial: Dial) -> list[Row]:
+    rng = cast.rng
+    told = passage(cast, pick(rng, FAMILIES[dial.level]), dial)
+    ask = pick(rng, told.scene.asks)
     subject = pick(rng, (ask.answer, ask.other))
     hypothesis = capital(ask.says("statement", subject)) + "."
     labels = ["entailment", "not_entailment"][:: 1 if subject == ask.answer else -1]
     return [
         {"premise": text, "hypothesis": hypothesis, "label": label}
-        for text, label in zip(_passages(cast, one, other), labels)
+        for text, label in zip((told.text, told.twin), labels)
     ]
 
 
-def cb(cast: Cast) -> list[Row]:
-    held = attitudes.beliefs(cast)
-    clause = int(cast.rng.random() * 3)
+def cb(cast: Cast, dial: Dial) -> list[Row]:
+    held = attitudes.beliefs(cast, dial.level)
+    after = [aside(cast, "lying").sentence for _ in range(dial.distance)]
     return [
         {
-            "premise": held.text(turn),
-            "hypothesis": held.clauses[clause],
-            "label": held.label(clause, turn),
+            "premise": " ".join([held.text(turn), *after]),
+            "hypothesis": held.hypothesis,
+            "label": held.label(turn),
         }
         for turn in range(3)
     ]
 
 
-def copa(cast: Cast) -> list[Row]:
-    rng, (one, two_) = cast.rng, happenings(cast)
-    question = pick(rng, ("cause", "effect"))
-    premises, choices = ("cause", "effect") if question == "effect" else ("effect", "cause")
-    pair = (one, two_) if rng.random() < 0.5 else (two_, one)
+def copa(cast: Cast, dial: Dial) -> list[Row]:
+    rng, question = cast.rng, pick(cast.rng, ("cause", "effect"))
+    distance = dial.distance if dial.level > 1 else 0  # one sentence and what comes of it
+    between = [aside(cast, "owned").sentence for _ in range(distance)]
+    case = causes.case(cast, dial.level, question, between)
+    order = (0, 1) if rng.random() < 0.5 else (1, 0)
     return [
         {
-            "premise": getattr(pair[label], premises),
-            "choice1": getattr(pair[0], choices),
-            "choice2": getattr(pair[1], choices),
+            "premise": case.premises[right],
+            "choice1": case.choices[order[0]],
+            "choice2": case.choices[order[1]],
             "question": question,
-            "label": label,
+            "label": order.index(right),
         }
-        for label in (0, 1)
+        for right in (0, 1)
     ]
 
 
-def wic(cast: Cast) -> list[Row]:
+def wic(cast: Cast, dial: Dial) -> list[Row]:
     word = pick(cast.rng, tuple(senses.SENSES))
     rows = []
     for same in (True, False):
@@ -100,22 +93,23 @@ def wic(cast: Cast) -> list[Row]:
     return rows
 
 
-def wsc(cast: Cast) -> list[Row]:
-    case = pronoun(cast)
-    party = cast.rng.random() < 0.5
+def wsc(cast: Cast, dial: Dial) -> list[Row]:
+    between = [mood(cast).sentence for _ in range(dial.distance)]
+    case = causes.pronoun(cast, dial.level, between)
+    asked = int(cast.rng.random() * 2)
+    phrase = (case.x, case.y)[asked]
     rows = []
-    for second in (False, True):
-        text = case.sentence(second)
-        phrase = case.y if party else case.x
-        start = text.lower().index(phrase.lower())
-        span = text[start : start + len(phrase)]
+    for meant, (text, pronoun) in enumerate(zip(case.texts, case.pronouns)):
+        words = text.split()
+        last = text.rindex(". ", 0, -1) + 2 if ". " in text else 0  # where its sentence begins
+        start = text.lower().index(phrase.lower(), last)
         target = {
             "span1_index": len(text[:start].split()),
-            "span1_text": span,
-            "span2_index": text.split().index(case.pronoun),
-            "span2_text": case.pronoun,
+            "span1_text": text[start : start + len(phrase)],
+            "span2_index": words.index(pronoun, len(text[:last].split())),
+            "span2_text": pronoun,
         }
-        rows.append({"text": text, "target": target, "label": second == party})
+        rows.append({"text": text, "target": target, "label": meant == asked})
     return rows
 
 
@@ -123,6 +117,8 @@ def _answers(cast: Cast, ask: Ask) -> list[Row]:
     """Two to four answers, half of them right: a short and a long form of either candidate."""
     rng = cast.rng
     forms = ["short", "long"] if rng.random() < 0.7 else [pick(rng, ("short", "long"))]
+    if ask.statement == "{}":  # its short form is its long one
+        forms = ["long"]
     rows = []
     for who in (ask.answer, ask.other):
         for form in forms:
@@ -132,13 +128,17 @@ def _answers(cast: Cast, ask: Ask) -> list[Row]:
     return rows
 
 
-def multirc(cast: Cast) -> list[Row]:
-    one, other = two(cast)
-    first = cast.rng.random() < 0.5
-    asked = [(ask, _answers(cast, ask)) for ask in (pick(cast.rng, s.asks) for s in (one, other))]
+def multirc(cast: Cast, dial: Dial) -> list[Row]:
+    """Two scenes of a level, a question about each; both are exchanged in the twin."""
+    rng = cast.rng
+    families = FAMILIES[dial.level]
+    chosen = rng.sample(families, 2) if len(families) > 1 else families * 2
+    scenes = [family(cast) for family in chosen]
+    asked = [(ask, _answers(cast, ask)) for ask in (pick(rng, s.asks) for s in scenes)]
+    before, after, _ = around(cast, scenes[0].kind, dial)
     rows = []
     for twin in (False, True):
-        text = " ".join((one.text(twin), other.text(twin))[:: 1 if first else -1])
+        text = " ".join([*before, *(scene.text(twin) for scene in scenes), *after])
         questions = [
             {
                 "question": capital(ask.wh) + "?",
@@ -159,33 +159,47 @@ def spans(text: str, name: str) -> list[Row]:
     return found
 
 
-def record(cast: Cast) -> list[Row]:
-    rng, (one, other) = cast.rng, two(cast, WITH_PEOPLE)
-    asks = [ask for ask in one.asks if ask.person]
-    ask = pick(rng, asks)
-    bullets = [pick(rng, other.asks)]
-    rows = []
-    for text, twin in zip(_passages(cast, one, other), (False, True)):
-        marks = "".join(f"\n@highlight\n{b.cloze(b.answer)}" for b in bullets)
-        passage = text + marks
-        names = sorted(set(one.people + other.people))
-        entities = [
-            {"start": s["start"], "end": s["end"]} for name in names for s in spans(passage, name)
-        ]
-        entities.sort(key=lambda e: e["start"])
-        answer = ask.other if twin else ask.answer
-        query = {"query": ask.cloze("@placeholder"), "answers": spans(passage, answer)}
-        rows.append(
-            {
-                "source": "Microworld",
-                "passage": {"text": passage, "entities": entities},
-                "qas": [query],
-            }
+def record(cast: Cast, dial: Dial) -> list[Row]:
+    rng = cast.rng
+    if dial.level == 1:
+        return _person_or_town(cast)
+    told = passage(cast, pick(rng, WITH_PEOPLE[dial.level]), dial)
+    ask = pick(rng, [ask for ask in told.scene.asks if ask.person])
+    mark: Fact = aside(cast, told.scene.kind)
+    names = sorted({*told.people, *mark.people})
+    return [
+        _cloze(f"{text}\n@highlight\n{mark.sentence}", names, ask.cloze("@placeholder"), answer)
+        for text, answer in ((told.text, ask.answer), (told.twin, ask.other))
+    ]
+
+
+def _person_or_town(cast: Cast) -> list[Row]:
+    """One person, one town and two queries: which of the two a query wants, its words say."""
+    name, town, job = cast.person().name, cast.town(), cast.job()
+    text = f"{name} is a {job} in {town}."
+    return [
+        _cloze(text, sorted((name, town)), query, answer)
+        for query, answer in (
+            (f"@placeholder is a {job} in {town}.", name),
+            (f"{name} is a {job} in @placeholder.", town),
         )
-    return rows
+    ]
 
 
-MAKERS: dict[str, Callable[[Cast], list[Row]]] = {
+def _cloze(passage: str, names: list[str], query: str, answer: str) -> Row:
+    """A row of ReCoRD: every place of every name is an entity."""
+    entities = [
+        {"start": s["start"], "end": s["end"]} for name in names for s in spans(passage, name)
+    ]
+    entities.sort(key=lambda e: e["start"])
+    return {
+        "source": "Microworld",
+        "passage": {"text": passage, "entities": entities},
+        "qas": [{"query": query, "answers": spans(passage, answer)}],
+    }
+
+
+MAKERS: dict[str, Callable[[Cast, Dial], list[Row]]] = {
     "CB": cb,
     "COPA": copa,
     "RTE": rte,
@@ -195,6 +209,8 @@ MAKERS: dict[str, Callable[[Cast], list[Row]]] = {
     "BoolQ": boolq,
     "ReCoRD": record,
 }
+# WiC has no other: a sense is what a word goes with.
+HAS: dict[str, tuple[int, ...]] = {name: (1,) if name == "WiC" else LEVELS for name in MAKERS}
 
 
 def number(task: str, rows: list[Row]) -> Iterator[Row]:

@@ -1,19 +1,20 @@
 """Writing a world: the corpus and every task's files, in the official formats."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from tasks.microworld import generation, layout, superglue
+from tasks.microworld import generation, grammar, layout, superglue
 from tasks.microworld.corpus import document
 from tasks.microworld.freshness import Registry
 from tasks.microworld.lexicon import SPLITS, Cast, pool
+from tasks.microworld.passages import Dial, Mixture
 
-VERSION = 1
+VERSION = 2
+MIXTURE = Mixture()
 CHUNK = 1000  # documents checked against the registry at a time
 
 Counts = tuple[int, int, int]
@@ -21,26 +22,27 @@ Counts = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rows per task as (train, val, test); MultiRC counts passages.
+    """Rows per task as (train, val, test), 40,000 and more if asked for; MultiRC counts passages.
 
     The defaults suit a model of about a million parameters.
     """
 
-    CB: Counts = (600, 300, 300)
-    COPA: Counts = (1200, 400, 400)
-    RTE: Counts = (1600, 400, 400)
-    WiC: Counts = (1600, 400, 400)
-    WSC: Counts = (1200, 400, 400)
-    MultiRC: Counts = (400, 100, 100)
-    BoolQ: Counts = (1600, 400, 400)
-    ReCoRD: Counts = (1200, 300, 300)
+    CB: Counts = (1800, 1002, 1002)
+    COPA: Counts = (1800, 1000, 1000)
+    RTE: Counts = (1800, 1000, 1000)
+    WiC: Counts = (1800, 1000, 1000)
+    WSC: Counts = (1800, 1000, 1000)
+    MultiRC: Counts = (400, 200, 200)
+    BoolQ: Counts = (1800, 1000, 1000)
+    ReCoRD: Counts = (1200, 1000, 1000)
     cnndm: Counts = (1200, 100, 100)
     xsum: Counts = (1200, 100, 100)
     gigaword: Counts = (1600, 150, 150)
     squad_qg: Counts = (1600, 150, 150)
     yahoo: Counts = (2000, 150, 150)
-    lambada: Counts = (800, 200, 300)
-    heldout: int = 200
+    lambada: Counts = (800, 400, 1000)
+    heldout: int = 200  # documents
+    blimp: int = 100  # pairs of a paradigm
 
     def scaled(self, factor: float) -> "Sizes":
         """All sizes times `factor`, at least 12 rows each and even, so that twins stay together."""
@@ -56,32 +58,55 @@ class Sizes:
         return replace(self, **sizes)
 
 
-def rows(
-    make: Callable[[Cast], list[Any]],
-    units: Callable[[Any], Iterable[str]],
-    rng: Random,
-    split: str,
-    count: int,
-    registry: Registry,
-) -> list[Any]:
-    """`count` rows of one split in random order; twins stay in the split.
+@dataclass(frozen=True)
+class Maker:
+    """A task's groups of rows: how one is made, at which levels, and its texts."""
 
-    A training row that repeats registered text is drawn again; dev and test rows are registered by
-    the caller.
+    task: str
+    make: Callable[[Cast, Dial], list[Any]]
+    levels: tuple[int, ...]
+    units: Callable[[str, Any], list[str]]
+
+    def texts(self, group: list[Any]) -> list[str]:
+        """All texts of a group that must not be seen elsewhere."""
+        return [text for row in group for text in self.units(self.task, row)]
+
+
+MAKERS: Mapping[str, Maker] = {
+    name: Maker(name, make, place.HAS[name], place.units)
+    for place in (superglue, generation)
+    for name, make in place.MAKERS.items()
+}
+
+
+def rows(
+    maker: Maker, rng: Random, split: str, count: int, mixture: Mixture, registry: Registry
+) -> list[Any]:
+    """At most `count` rows of one split in whole groups of twins, the groups in random order.
+
+    A row says its `level`, and as `twin` the name of its group. A training group that repeats
+    registered text is drawn again; dev and test text is registered by the caller.
     """
     words, groups, total = pool(split), [], 0
-    while total < count:
-        batch = [make(Cast(rng, words)) for _ in range(64)]
+    while True:
+        turns = range(len(groups), len(groups) + 64)
+        dials = [mixture.draw(rng, turn, maker.levels) for turn in turns]
+        batch = [(dial, maker.make(Cast(rng, words), dial)) for dial in dials]
         if split == "train":
-            texts = [" \n ".join(u for row in group for u in units(row)) for group in batch]
-            batch = [group for group, hit in zip(batch, registry.hits(texts)) if not hit]
-        for group in batch:
-            if total < count:
-                groups.append(group)
-                total += len(group)
-    flat = [row for group in groups for row in group][:count]
-    rng.shuffle(flat)
-    return flat
+            hits = registry.hits([" \n ".join(maker.texts(group)) for _, group in batch])
+            batch = [each for each, hit in zip(batch, hits) if not hit]
+        for dial, group in batch:
+            if total + len(group) > count:
+                rng.shuffle(groups)
+                return [row for whole in groups for row in whole]
+            groups.append(_marked(group, dial, f"{split}-{len(groups)}"))
+            total += len(group)
+
+
+def _marked(group: list[Any], dial: Dial, name: str) -> list[Any]:
+    """The rows with their level and their group's name, for which plain text has no place."""
+    marks = {"level": dial.level, "twin": name}
+    return [row if isinstance(row, str) else {**row, **marks} for row in group]
 
 
 def corpus(seed: int, part: str, count: int, registry: Registry) -> Iterator[dict[str, str]]:
@@ -98,32 +123,55 @@ def corpus(seed: int, part: str, count: int, registry: Registry) -> Iterator[dic
         yield from (done[i] for i in sorted(done))
 
 
-def tables(seed: int, sizes: Sizes, registry: Registry) -> dict[tuple[str, str], list[Any]]:
+def grammar_rows(seed: int, count: int, registry: Registry) -> list[dict[str, Any]]:
+    """Minimal pairs, `count` of each paradigm, with the names and things of the test split."""
+    words, drawn = pool("test"), []
+    for paradigm in grammar.PARADIGMS.values():
+        rng = Random(f"{seed}/blimp/{paradigm.name}")
+        seen: dict[str, dict[str, Any]] = {}
+        while len(seen) < count:
+            row = grammar.row(Cast(rng, words), paradigm, len(seen))
+            seen.setdefault(row["sentence_good"], row)
+        drawn += seen.values()
+    registry.add(row[name] for row in drawn for name in ("sentence_good", "sentence_bad"))
+    return drawn
+
+
+def tables(
+    seed: int, sizes: Sizes, mixture: Mixture, registry: Registry
+) -> dict[tuple[str, str], list[Any]]:
     """All rows, by (task, split); dev and test text is registered before train rows are drawn."""
-    makers = superglue.MAKERS | generation.MAKERS
     drawn: dict[tuple[str, str], list[Any]] = {}
     for split in ("dev", "test", "train"):
-        for task, make in makers.items():
+        for task, maker in MAKERS.items():
             count = getattr(sizes, task)[SPLITS.index(split)]
-            units = partial((superglue if task in superglue.MAKERS else generation).units, task)
             rng = Random(f"{seed}/{task}/{split}")
-            drawn[task, split] = rows(make, units, rng, split, count, registry)
+            drawn[task, split] = rows(maker, rng, split, count, mixture, registry)
             if split != "train":
-                registry.add(text for row in drawn[task, split] for text in units(row))
+                registry.add(maker.texts(drawn[task, split]))
     return drawn
 
 
 def write(
-    out: Path | str, *, seed: int = 0, documents: int = 5000, sizes: Sizes | None = None
+    out: Path | str,
+    *,
+    seed: int = 0,
+    documents: int = 5000,
+    sizes: Sizes | None = None,
+    mixture: Mixture = MIXTURE,
 ) -> dict[str, Any]:
     """Write a world into the fresh folder `out` and return what its `world.json` says.
+
+    `mixture` is what every task file is mixed of: levels, distances, distractors.
 
     The same arguments write the same bytes. Every task has the publisher's layout and file names;
     SuperGLUE's test rows have no labels. `counts` in the result has the rows of every file.
     """
     out, sizes, registry = Path(out), sizes or Sizes(), Registry()
     counts: dict[str, int] = {}
-    for (task, split), group in tables(seed, sizes, registry).items():
+    pairs = grammar_rows(seed, sizes.blimp, registry)
+    counts["blimp/blimp.jsonl"] = _lines(out / "blimp/blimp.jsonl", map(json.dumps, pairs))
+    for (task, split), group in tables(seed, sizes, mixture, registry).items():
         if task in superglue.MAKERS:
             contents = layout.superglue_file(task, split, group)
         else:
@@ -140,6 +188,7 @@ def write(
         "seed": seed,
         "documents": documents,
         "sizes": asdict(sizes),
+        "mixture": asdict(mixture),
         "counts": counts,
     }
     _lines(out / "world.json", [json.dumps(world, indent=1)])

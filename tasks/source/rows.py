@@ -16,6 +16,7 @@ from tasks.source.split import Parse
 from tasks.spec import Row, Task
 
 Source = Folder | Hub
+MARKS = ("level", "twin")  # fields that rows of every task keep: how hard, and of which twins
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ def checked(
         except BadRow as error:
             faults.append(Fault(line.number, "", str(error), line.sample))
             continue
+        marks = {name: line.record[name] for name in MARKS if name in line.record}
         for row in found:
+            row = {**marks, **row}
             fault = task.check(row)
             if not fault and labelled and task.label and task.label not in row:
                 fault = f"field '{task.label}' is missing"

@@ -8,7 +8,7 @@ the same language? Answer: [MASK].          No | Yes
 """
 
 from tasks.blind import swapped
-from tasks.metrics import ACCURACY
+from tasks.metrics import ACCURACY, TWINS
 from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
 from tasks.superglue.official import hub_rows, on_hub
@@ -50,9 +50,10 @@ BOOLQ = Task(
     group="superglue",
     folder="superglue/BoolQ",
     ask=ask,
-    metrics=(ACCURACY,),
+    metrics=(ACCURACY, TWINS),
     check=check,
     patterns=6,
+    levels=(1, 2, 3, 4),
     rows=lambda record: [kept(record, *FIELDS)],
     hub=on_hub("boolq", hub_rows(LABELS, "passage", "question")),
     counts={"train": 9427, "dev": 3270, "test": 3245},

@@ -8,7 +8,7 @@ down. One might say it was peeled down."          Yes | No | Maybe
 """
 
 from tasks.blind import swapped
-from tasks.metrics import ACCURACY, MACRO_F1
+from tasks.metrics import ACCURACY, MACRO_F1, TWINS
 from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task
 from tasks.superglue.official import hub_rows, on_hub
@@ -41,9 +41,10 @@ CB = Task(
     group="superglue",
     folder="superglue/CB",
     ask=ask,
-    metrics=(MACRO_F1, ACCURACY),
+    metrics=(MACRO_F1, ACCURACY, TWINS),
     check=check,
     patterns=5,
+    levels=(1, 2, 3, 4),
     rows=lambda record: [kept(record, "premise", "hypothesis", "label")],
     hub=on_hub("cb", hub_rows(LABELS, "premise", "hypothesis")),
     counts={"train": 250, "dev": 56, "test": 250},

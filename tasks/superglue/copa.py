@@ -11,7 +11,7 @@ Training asks every row twice, with the alternatives in either order.
 
 from tasks.blind import swapped
 from tasks.errors import UserError
-from tasks.metrics import ACCURACY
+from tasks.metrics import ACCURACY, TWINS
 from tasks.source.faults import kept, label, texts
 from tasks.spec import Classify, Cloze, How, Question, Row, Task, Text
 from tasks.superglue.official import hub_rows, on_hub
@@ -86,9 +86,10 @@ COPA = Task(
     group="superglue",
     folder="superglue/COPA",
     ask=ask,
-    metrics=(ACCURACY,),
+    metrics=(ACCURACY, TWINS),
     check=check,
     patterns=2,
+    levels=(1, 2, 3, 4),
     rows=lambda record: [kept(record, *FIELDS, "label")],
     hub=on_hub("copa", hub_rows(LABELS, *FIELDS)),
     counts={"train": 400, "dev": 100, "test": 500},

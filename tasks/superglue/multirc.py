@@ -96,12 +96,13 @@ MULTIRC = Task(
     folder="superglue/MultiRC",
     ask=ask,
     metrics=(F1A, EXACT_GROUPS),
+    levels=(1, 2, 3, 4),
     check=check,
     patterns=5,
     rows=rows,
     grouped_by=GROUP,
     hub=on_hub("multirc", hub_rows),
     counts={"train": 27243, "dev": 4848, "test": 9693},
-    cluster=lambda row: row["question_id"].rpartition("-")[0],  # the passage
+    cluster=lambda row: row.get("twin", row["question_id"].rpartition("-")[0]),  # the passage
     withhold=swapped("passage"),
 )

@@ -162,6 +162,7 @@ RECORD = Task(
     group="superglue",
     folder="superglue/ReCoRD",
     ask=ask,
+    levels=(1, 2, 3, 4),
     metrics=RECORD_METRICS,
     check=check,
     rows=rows,
@@ -170,7 +171,7 @@ RECORD = Task(
     counts={"train": 100730, "dev": 10000, "test": 10000},
     profiles={"reference": RECORD_ASCII},
     guesses={"most-named": most_named, "least-named": least_named},
-    cluster=lambda row: row["id"].rpartition("-")[0],  # the passage
+    cluster=lambda row: row.get("twin", row["id"].rpartition("-")[0]),  # the passage
     notes=lambda how: f"wrong:9|seed:{how.seed}",
     withhold=swapped("passage"),
 )

@@ -8,7 +8,7 @@ Iraq Yet."          Yes | No
 """
 
 from tasks.blind import swapped
-from tasks.metrics import ACCURACY
+from tasks.metrics import ACCURACY, TWINS
 from tasks.source.faults import kept, label, texts
 from tasks.spec import Cloze, How, Question, Row, Task, Text
 from tasks.superglue.official import hub_rows, on_hub
@@ -58,9 +58,10 @@ RTE = Task(
     group="superglue",
     folder="superglue/RTE",
     ask=ask,
-    metrics=(ACCURACY,),
+    metrics=(ACCURACY, TWINS),
     check=check,
     patterns=5,
+    levels=(1, 2, 3, 4),
     rows=lambda record: [kept(record, "premise", "hypothesis", "label")],
     hub=on_hub("rte", hub_rows(LABELS, "premise", "hypothesis")),
     counts={"train": 2490, "dev": 277, "test": 3000},

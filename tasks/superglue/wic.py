@@ -9,7 +9,7 @@ prominent groups." Similar sense of "place"? [MASK].          No | Yes
 """
 
 from tasks.blind import swapped
-from tasks.metrics import ACCURACY
+from tasks.metrics import ACCURACY, TWINS
 from tasks.source.faults import kept, label, shape, texts, visible
 from tasks.spec import Cloze, How, Question, Row, Task, Text
 from tasks.superglue.official import hub_rows, on_hub
@@ -66,9 +66,10 @@ WIC = Task(
     group="superglue",
     folder="superglue/WiC",
     ask=ask,
-    metrics=(ACCURACY,),
+    metrics=(ACCURACY, TWINS),
     check=check,
     patterns=3,
+    levels=(1,),
     rows=lambda record: [kept(record, *FIELDS, "label")],
     hub=on_hub("wic", hub_rows(LABELS, *FIELDS)),
     counts={"train": 5428, "dev": 638, "test": 1400},

@@ -24,7 +24,7 @@ from typing import Any
 
 from tasks.blind import swapped
 from tasks.errors import UserError
-from tasks.metrics import ACCURACY
+from tasks.metrics import ACCURACY, TWINS
 from tasks.source.faults import kept, label, require, shape, texts, visible
 from tasks.spec import Classify, Cloze, How, Question, Row, Task, Text
 from tasks.superglue.noun_phrases import RULE, negatives
@@ -185,10 +185,11 @@ WSC = Task(
     group="superglue",
     folder="superglue/WSC",
     ask=ask,
-    metrics=(ACCURACY,),
+    metrics=(ACCURACY, TWINS),
     check=check,
     patterns=3,
     modes={"cloze": ("rank", "generate"), "classifier": ("classify",)},
+    levels=(1, 2, 3, 4),
     rows=rows,
     hub=on_hub("wsc", hub_rows(LABELS, *FIELDS)),
     counts={"train": 554, "dev": 104, "test": 146},

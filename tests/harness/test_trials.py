@@ -455,3 +455,22 @@ def test_a_column_may_ask_for_a_profiles_metric(made: Made) -> None:
     assert signatures[0] != signatures[1]
     with pytest.raises(UserError, match=r"unknown metric of xsum `rg1@unlim`; did you mean `rg1@"):
         made(own(columns="[{task: xsum, metrics: [rg1@unlim]}]"))
+
+
+def test_a_level_is_a_column_and_all_levels_of_a_task_share_one_finetuning(made: Made):
+    found = made(own(columns="[rte, rte@2, {task: rte@4, metrics: [acc, twins]}]"))
+    assert [column for _, column in cells(found)] == ["rte", "rte@2", "rte@4"]
+    assert len(by_kind(found, "finetune")) == 1
+    specs = [cell.trials[0].score.spec for cell in found.cells]
+    assert [dict(spec.options) for spec in specs] == [{}, {"level": 2}, {"level": 4}]
+    assert [spec.metrics for spec in specs] == [("acc",), ("acc",), ("acc", "twins")]
+    assert "level:2" in specs[1].signatures[0] and "level" not in specs[0].signatures[0]
+
+
+@pytest.mark.parametrize(
+    "column, said",
+    [("wic@2", "WiC has levels 1"), ("gigaword@3", "Gigaword has no levels"), ("ret@2", "rte")],
+)
+def test_a_level_that_a_task_does_not_have_is_refused(made: Made, column: str, said: str):
+    with pytest.raises(UserError, match=said):
+        made(own(columns=f"[{column}]"))

@@ -155,8 +155,8 @@ def test_a_manifest_says_what_its_tables_are_about(tiny: Ran):
             assert facts[name] == ledger[name]
         assert about["corpora"][facts["corpus"]]["train_documents"] == 150
     wsc = about["columns"]["understanding"]["wsc"]
-    assert wsc["examples"] == {"used": 12, "of": 18}
-    assert wsc["training"] == {"used": 24, "of": 60}
+    assert wsc["examples"] == {"used": 12, "of": 48}
+    assert wsc["training"] == {"used": 24, "of": 90}
     assert wsc["cut"]["dev"] == {"most": 0, "of": 12}
     assert set(about["columns"]["language"]["heldout"]["cut"]) == {"test"}
     assert about["finished"].endswith("Z") and len(about["commits"]) <= 1

@@ -4,6 +4,7 @@ import json
 import math
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -218,8 +219,8 @@ def test_records_floors_are_guessing_and_the_entities_named_most_and_least_often
 
 def test_without_labels_there_is_no_floor() -> None:
     copa = TASKS["copa"]
-    assert floors(copa, copa.metrics, [], [Answer("0", choice=1)]) == {"acc": {}}
-    assert floors(copa, copa.metrics, [], []) == {"acc": {}}
+    assert floors(copa, copa.metrics, [], [Answer("0", choice=1)]) == {"acc": {}, "twins": {}}
+    assert floors(copa, copa.metrics, [], []) == {"acc": {}, "twins": {}}
 
 
 def test_generations_floors_are_constant_copied_and_mixed_up_outputs() -> None:
@@ -262,7 +263,7 @@ def test_a_profiles_metric_has_a_name_of_its_own_and_the_same_number() -> None:
     names = {name: list(measures(TASKS[name])) for name in ("heldout", "xsum", "copa")}
     assert names["heldout"] == ["ppl", "bpb", "ppl@reference", "bpb@reference"]
     assert {"rg1", "rg1@unilm", "rg1@reference"} <= set(names["xsum"])
-    assert names["copa"] == ["acc"]
+    assert names["copa"] == ["acc", "twins"]
     answers = [Answer("d", values={"nll": 30.0, "tokens": 9, "bytes": 40, "exact": 0})] * 3
     found = measures(TASKS["heldout"])
     for metric in TASKS["heldout"].profiles["reference"]:
@@ -274,3 +275,15 @@ def test_every_name_of_a_metric_is_its_own() -> None:
     for task in TASKS.values():
         for name, metric in measures(task).items():
             assert metric.name == name
+
+
+def test_twins_count_where_all_of_a_group_are_right() -> None:
+    (twins,) = (metric for metric in TASKS["rte"].metrics if metric.name == "twins")
+    chosen = [("a", 0, 0), ("a", 1, 1), ("b", 0, 0), ("b", 0, 1)]
+    answers = [
+        Answer(str(n), group=g, choice=c, gold=(y,), candidates=("Yes", "No"))
+        for n, (g, c, y) in enumerate(chosen)
+    ]
+    assert twins.compute(answers) == 0.5
+    assert twins.value(twins.guessed(answers)) == 0.25
+    assert twins.compute([replace(a, group="") for a in answers]) is None

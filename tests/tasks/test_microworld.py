@@ -4,17 +4,23 @@ import json
 import re
 from collections import Counter
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tasks import TASKS
-from tasks.microworld import VERSION, Sizes, oracle, superglue, write
+from tasks.microworld import VERSION, Dial, Mixture, Sizes, grammar, oracle, superglue, write
 from tasks.microworld.causes import RULES
-from tasks.microworld.lexicon import GIVEN, KIND_OF, SURNAMES
+from tasks.microworld.freshness import Registry
+from tasks.microworld.lexicon import GIVEN, KIND_OF, SURNAMES, Cast, pool
+from tasks.microworld.reading import sentences
 from tasks.microworld.senses import SENSES
+from tasks.microworld.write import MAKERS, rows
 from tasks.source.folder import Folder
 from tasks.source.rows import load
+from tasks.spec import How, questions
 
 SPLITS = ("train", "val", "test")
 NAMES = ["record", "copa", "wsc", "rte", "boolq", "wic", "cb", "multirc", "cnndm", "xsum",
@@ -189,4 +195,99 @@ def test_contexts_of_a_word_share_only_the_article():
 
 def test_the_corpus_is_pinned(world):
     text = (world / "corpus/train.jsonl").read_bytes()
-    assert sha256(text).hexdigest()[:16] == "332c1fea41bd69c6"
+    assert sha256(text).hexdigest()[:16] == "c88cca29299f5659"
+
+
+def test_rows_say_their_level_and_their_twins_and_levels_are_mixed_evenly(world):
+    for task, levels in superglue.HAS.items():
+        rows = lines(world / f"superglue/{task}/val.jsonl")
+        counts = Counter(row["level"] for row in rows)
+        assert set(counts) == set(levels)
+        assert max(counts.values()) - min(counts.values()) <= 6, (task, counts)
+        groups = [[*group] for _, group in groupby(rows, lambda row: row["twin"])]
+        assert {len(group) for group in groups} == {3 if task == "CB" else 2}
+        assert len({group[0]["twin"] for group in groups}) == len(groups)
+        assert all(len({row["level"] for row in group}) == 1 for group in groups)
+
+
+@pytest.mark.parametrize("task", superglue.MAKERS)
+def test_every_level_of_a_task_is_asked_and_measured_apart(world, task):
+    made = TASKS[task.lower()]
+    rows = load(made, "dev", Folder(str(world))).rows
+    style = made.styles[0]
+    every = [q.id for row in rows for q in questions(made, row, How(style))]
+    apart = [
+        question.id
+        for level in made.levels
+        for row in rows
+        for question in questions(made, row, How(style, options={"level": level}))
+    ]
+    assert sorted(every) == sorted(apart)
+    assert len(questions(made, rows[0], How(style, train=True, options={"level": 9}))) > 0
+
+
+def test_a_dial_sets_distance_and_distractors():
+    def length(**dial: int) -> float:
+        rows = [
+            row
+            for index in range(50)
+            for row in superglue.boolq(Cast(Random(index), pool("dev")), Dial(3, **dial))
+        ]
+        return sum(len(list(sentences(row["passage"]))) for row in rows) / len(rows)
+
+    plain = length()
+    assert length(distance=4) == plain + 4
+    assert length(distance=1, distractors=2) == plain + 3
+
+
+def test_a_file_of_one_level_and_one_distance_can_be_asked_for(tmp_path):
+    mixture = Mixture(levels=(4,), distance=(5,), distractors=(0,))
+    write(tmp_path, documents=1, sizes=Sizes().scaled(0.02), mixture=mixture)
+    rows = lines(tmp_path / "superglue/RTE/train.jsonl")
+    assert {row["level"] for row in rows} == {4}
+    assert min(len(sentences(row["premise"])) for row in rows) >= 6
+    told = json.loads((tmp_path / "world.json").read_text())["mixture"]
+    assert told == {"levels": [4], "distance": [5], "distractors": [0]}
+
+
+def test_as_many_training_rows_are_made_as_are_asked_for():
+    make, registry = MAKERS["RTE"], Registry()
+    made = rows(make, Random(0), "train", 40_000, Mixture(), registry)
+    assert len(made) == 40_000
+    assert len({(row["premise"], row["hypothesis"]) for row in made}) > 39_000
+
+
+def test_the_corpus_holds_every_kind_of_exercise(world):
+    """Asked in the wording of the tasks' first patterns, so that they can be asked untrained."""
+    text = (world / "corpus/train.jsonl").read_text().replace('\\"', '"')
+    for wording in (
+        '"? Yes, "',
+        '"? No, "',
+        '"? Maybe, "',
+        " Question: is ",
+        "? Answer: Yes.",
+        '" or "',
+        ' Similar sense of "',
+        "The pronoun '*it*' refers to ",
+        " Is it ",
+    ):
+        assert wording in text, wording
+
+
+@pytest.mark.parametrize("paradigm", grammar.PARADIGMS.values(), ids=grammar.PARADIGMS)
+def test_minimal_pairs_differ_in_a_word_or_in_its_place(paradigm):
+    for index in range(100):
+        good, bad = paradigm.make(Cast(Random(index), pool("test")))
+        one, two = (text.lower().rstrip(".").split() for text in (good, bad))
+        assert good != bad and good[0].isupper() and bad[0].isupper()
+        if paradigm.name in ("animate_subject", "npi_ever"):
+            assert one[-1] == two[-1] or set(one) == set(two)
+        else:
+            assert len(one) == len(two) and sum(a != b for a, b in zip(one, two)) in (1, 2)
+
+
+def test_no_sentence_of_a_minimal_pair_stands_in_the_corpus(world):
+    trained = normal((world / "corpus/train.jsonl").read_text())
+    for row in lines(world / "blimp/blimp.jsonl"):
+        assert f" {normal(row['sentence_good'])} " not in trained
+        assert f" {normal(row['sentence_bad'])} " not in trained
