@@ -1,83 +1,56 @@
 """What makes two pretrainings comparable: the same budget in one unit, `match`.
 
 The reference is GLM with short spans; another objective gets as many optimizer steps as spend the
-same number of positions, targets, FLOPs or corpus tokens.
+same number of positions, targets, FLOPs or corpus tokens. All of it is arithmetic on the
+objectives' closed-form amounts: a number of steps is a pure function of fields.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import replace
 
-import numpy as np
-
-from ablations.scale import VOCABULARIES, Architecture, Scale, architecture, pretraining
+from ablations.scale import Scale, architecture, pretraining
 from ablations.systems import GLM_LARGE, Variant
-from glm.data.special import Special
-from glm.models.flops import training_flops
+from glm.data.special import table_rows
+from glm.data.vocabularies import IDS
+from glm.models.shape import Shape
+from glm.objectives.amounts import UNITS, Unit
 from glm.objectives.objective import Objective
 
-MATCHES = ("positions", "targets", "flops", "corpus_tokens")
 
+def spent(
+    objective: Objective, shape: Shape, ids: int, batch: int, length: int, steps: int = 1
+) -> Mapping[Unit, float]:
+    """What a pretraining of so many steps spends, in every unit.
 
-@dataclass(frozen=True)
-class Amounts:
-    """What one pretraining sequence of an objective amounts to, on average."""
-
-    corpus_tokens: float
-    positions: float
-    targets: float
-    squares: float
-
-    def flops(self, body: Architecture, vocabulary: int) -> float:
-        """Training FLOPs of one sequence."""
-        return training_flops(
-            body.layers, body.hidden, vocabulary, self.positions, self.squares, self.targets
-        )
-
-
-@lru_cache(maxsize=256)
-def amounts(objective: Objective, length: int) -> Amounts:
-    """Average amounts of a sequence of `length` raw tokens, from 256 rows of synthetic text.
-
-    Text of one document a row with a sentence end every twelfth token; the seed is fixed, so the
-    answer is a pure function of its arguments.
+    FLOPs are those of padded batches, as a ledger counts them; positions are without padding.
+    `ids` are the vocabulary's own, before the sentinels that the objective may want.
     """
-    special = Special(
-        pad=0, eos=0, cls=1, sep=2, mask=3, unk=4, start=5, end=6, gmask=None, smask=None,
-        sentinel_masks=tuple(range(1000, 2000)), sentinel_starts=tuple(range(2000, 3000)),
-        size=3000, padded=3072, sentence_end=(7,),
-    )  # fmt: skip
-    rng = np.random.Generator(np.random.Philox(0))
-    text = rng.integers(100, 1000, size=(256, length))
-    text[:, 12::12] = 7
-    text[:, 0], text[:, -1] = special.cls, special.eos
-    batch = objective(text, rng, special)
-    rows = len(text)
-    return Amounts(
-        corpus_tokens=float(length),
-        positions=batch.positions / rows,
-        targets=batch.targets / rows,
-        squares=float(batch.width**2),
-    )
+    each = objective.amounts(length)
+    sequences = batch * steps
+    sentinels = objective.extra_tokens(shape.positions).sentinels
+    with_table = replace(shape, vocabulary=table_rows(ids, sentinels))
+    width, square = each.padded(batch), each.padded(batch, power=2)
+    return {
+        "corpus_tokens": sequences * each.corpus_tokens,
+        "positions": sequences * each.positions,
+        "targets": sequences * each.targets,
+        "flops": sequences * with_table.training_flops(width, square, each.targets),
+    }
 
 
-def steps(
-    variant: Variant, scale: Scale, recipe: str, match: str, vocabulary: int | None = None
-) -> int:
+def steps(variant: Variant, scale: Scale, recipe: str, match: Unit, ids: int | None = None) -> int:
     """Optimizer steps that give the variant the reference objective's budget, in `match`'s unit.
 
     The reference is GLM with short spans (for `flops`: GLM Large) in the variant's own recipe, so a
     `paper` grid matched on corpus tokens runs exactly the recipe's steps.
     """
-    if match not in MATCHES:
-        raise ValueError(f"match is one of {', '.join(MATCHES)}, not {match!r}")
+    if match not in UNITS:
+        raise ValueError(f"match is one of {', '.join(UNITS)}, not {match!r}")
     settings = pretraining(variant, scale, recipe)
-    rows = vocabulary or VOCABULARIES[variant.vocabulary]
-    ours = amounts(variant.objective, settings.length)
-    theirs = amounts(GLM_LARGE.objective, settings.length)
-    if match == "flops":
-        body = architecture(variant, scale, recipe)
-        reference = architecture(GLM_LARGE, scale, recipe)
-        ratio = theirs.flops(reference, rows) / ours.flops(body, rows)
-    else:
-        ratio = getattr(theirs, match) / getattr(ours, match)
-    return max(1, round(settings.steps * ratio))
+
+    def of_a_step(one: Variant) -> float:
+        body = architecture(one, scale, recipe)
+        known = ids or IDS[variant.vocabulary]
+        return spent(one.objective, body, known, settings.batch, settings.length)[match]
+
+    return max(1, round(settings.steps * of_a_step(GLM_LARGE) / of_a_step(variant)))

@@ -16,14 +16,12 @@ from annotated_types import Ge, Gt, Le
 from ablations.recipes import RECIPES, Finetuning, Pretraining
 from ablations.settings import Activation, Count, Factor, Length, Portion, Rate, Size
 from ablations.systems import Variant
-from glm.models.flops import parameter_count
+from glm.models.shape import Shape
 
 Precision = Literal["fp32", "bf16"]
 Words = Annotated[int, Ge(64), Le(65_536)]
 Window = Annotated[int, Ge(4), Le(10**6)]
 World = Annotated[float, Gt(0), Le(100)]
-
-VOCABULARIES = {"bert": 30_592, "roberta": 50_304}  # rows of the padded tables (golden figures)
 
 
 @dataclass(frozen=True)
@@ -130,24 +128,6 @@ def _round(value: Fraction) -> int:
     return max(1, int(value + Fraction(1, 2)))
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """A variant's body at a scale; the vocabulary's rows are the tokenizer's."""
-
-    layers: int
-    hidden: int
-    heads: int
-    positions: int
-    inner: bool
-    activation: str
-    dropout: float
-    attention_dropout: float
-
-    def parameters(self, vocabulary: int) -> int:
-        """Parameters with a table of `vocabulary` rows."""
-        return parameter_count(self.layers, self.hidden, vocabulary, self.positions, self.inner)
-
-
 def pretraining(variant: Variant, scale: Scale, recipe: str) -> Pretraining:
     """The variant's recipe at a scale: reduced scales share one budget for all recipes."""
     settings = RECIPES[recipe].pretraining[variant.recipe]
@@ -162,10 +142,10 @@ def pretraining(variant: Variant, scale: Scale, recipe: str) -> Pretraining:
     return replace(settings, **changes)  # type: ignore[arg-type]
 
 
-def architecture(variant: Variant, scale: Scale, recipe: str) -> Architecture:
-    """The variant's body at a scale; `paper` gives the paper's parameter counts."""
+def architecture(variant: Variant, scale: Scale, recipe: str) -> Shape:
+    """The variant's shape at a scale, but for the vocabulary's rows, which are the tokenizer's."""
     settings = pretraining(variant, scale, recipe)
-    return Architecture(
+    return Shape(
         layers=_round(variant.layers * scale.depth),
         hidden=_round(variant.hidden * scale.width),
         heads=_round(variant.heads * scale.heads),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harness.run.driver import drive
-from harness.steps.step import Cost, Machine, Step, ordered
+from harness.steps.step import Machine, Step, ordered
 from harness.store.store import Store
 
 
@@ -41,10 +41,6 @@ class Nothing:
         began = time.time()
         time.sleep(self.pause)
         (work.folder / "time.txt").write_text(f"{began} {time.time()}")
-
-    def cost(self) -> Cost:
-        """Nothing."""
-        return Cost()
 
 
 @dataclass(frozen=True)
@@ -78,10 +74,6 @@ class Train:
             optimizer.step()
             optimizer.zero_grad()
         (work.folder / "cpu.txt").write_text(str(time.process_time() - began))
-
-    def cost(self) -> Cost:
-        """Not estimated."""
-        return Cost()
 
 
 def chains(count: int, stages: int, make: Callable[[int, int], Any]) -> dict[str, Step]:

@@ -5,6 +5,8 @@ Kept apart from the tokenizer, so that building a batch imports numpy and nothin
 
 from dataclasses import dataclass, replace
 
+MULTIPLE = 128  # of which the token table's rows are one
+
 
 @dataclass(frozen=True)
 class Special:
@@ -34,21 +36,27 @@ class Special:
     sentence_end: tuple[int, ...] = ()
 
 
-def with_sentinels(special: Special, pairs: int, multiple: int = 128) -> Special:
+def table_rows(ids: int, sentinels: int = 0) -> int:
+    """Rows of the token table for so many ids, and so many pairs of sentinels beside them."""
+    ids += 2 * max(sentinels - 1, 0)
+    return -(-ids // MULTIPLE) * MULTIPLE
+
+
+def with_sentinels(special: Special, pairs: int) -> Special:
     """`special` with `pairs` sentinel masks and start tokens (the original: one per position; none
     leaves it as it is).
 
     Pair 0 is [MASK] and [START]; the others take ids after the real ones, mask and start in turn,
-    and the table grows to the next `multiple` of rows.
+    and the table grows with them.
     """
     if not pairs:
         return special
-    new = range(special.size, special.size + 2 * (pairs - 1), 2)
     size = special.size + 2 * (pairs - 1)
+    new = range(special.size, size, 2)
     return replace(
         special,
         sentinel_masks=(special.mask, *new),
         sentinel_starts=(special.start, *(id + 1 for id in new)),
         size=size,
-        padded=-(-size // multiple) * multiple,
+        padded=table_rows(size),
     )

@@ -23,25 +23,16 @@ import tokenizers
 from tokenizers import AddedToken, decoders, models, pre_tokenizers
 
 from glm.data import wordpiece
-from glm.data.special import Special
+from glm.data.special import Special, table_rows
+from glm.data.vocabularies import HUB
 from tasks.errors import UserError
 
-MULTIPLE = 128  # rows of the token table
 START, END = "<|startofpiece|>", "<|endofpiece|>"
 TASK_MASKS = ("[gMASK]", "[sMASK]")
 WORDPIECE = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PUNCTUATION = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-"})
 SENTENCE_END = frozenset(".?!。？！")
 CLOSING = "\"')]”’"
-
-# Where `hub` finds a vocabulary: the repository and the family of its files.
-HUB = {
-    "bert-base-uncased": ("google-bert/bert-base-uncased", "bert"),
-    "bert-large-uncased": ("google-bert/bert-large-uncased", "bert"),
-    "roberta-base": ("FacebookAI/roberta-base", "roberta"),
-    "roberta-large": ("FacebookAI/roberta-large", "roberta"),
-    "gpt2": ("openai-community/gpt2", "gpt2"),
-}
 
 
 @dataclass(frozen=True)
@@ -177,8 +168,8 @@ def bpe(kind: str, vocab: str | Path, merges: str | Path, *, task_masks: bool = 
     return _finished(model, _special(model, names, task_masks=task_masks))
 
 
-def hub(name: str) -> Tokenizer:
-    """One of `HUB`'s vocabularies, from the Hugging Face hub or its local cache."""
+def hub(name: str, *, task_masks: bool = False) -> Tokenizer:
+    """One of the published vocabularies, from the Hugging Face hub or its local cache."""
     if name not in HUB:
         raise UserError(f"no vocabulary {name!r}: choose from {', '.join(HUB)}, or give files")
     repository, kind = HUB[name]
@@ -194,7 +185,9 @@ def hub(name: str) -> Tokenizer:
             f"{' and '.join(files)} of https://huggingface.co/{repository} into a folder and give "
             "its path instead."
         ) from None
-    return bert(paths[0]) if kind == "bert" else bpe(kind, *paths)
+    if kind == "bert":
+        return bert(paths[0], task_masks=task_masks)
+    return bpe(kind, *paths, task_masks=task_masks)
 
 
 def _wordpiece(lines: list[str], place: str, *, task_masks: bool) -> Tokenizer:
@@ -223,7 +216,7 @@ def _special(model: tokenizers.Tokenizer, names: dict[str, str], *, task_masks: 
         gmask=gmask,
         smask=smask,
         size=size,
-        padded=-(-size // MULTIPLE) * MULTIPLE,
+        padded=table_rows(size),
         sentence_end=tuple(sorted(_sentence_ends(model))),
     )
 

@@ -21,50 +21,12 @@ from torch import Tensor, nn
 from glm.data.sequences import Sequence, lay
 from glm.models.attention import BACKENDS, choose
 from glm.models.cross_entropy import cross_entropy
-from glm.models.flops import parameter_count
 from glm.models.kv_cache import KeyValueCache
+from glm.models.shape import ACTIVATIONS, Shape
 
 EPSILON = 1e-5  # of every layer norm
 DEVIATION = 0.02  # of the initial weights
 PIECE, FEW = 2048, 256  # rows of the token table at a time, where there are few hidden states
-ACTIVATIONS = {"gelu_tanh": "tanh", "gelu": "none"}  # our name -> torch's `approximate`
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Everything that decides the parameters and the function they compute.
-
-    `vocabulary` counts the rows of the token table, padded to a multiple of 128. `positions` is the
-    largest length; with `inner` positions both position tables have one row more than that, which
-    is where sentinels put the first coordinate of Part B. The tanh GELU is the original's; the erf
-    form is four times faster on a CPU in bf16.
-    """
-
-    layers: int
-    hidden: int
-    heads: int
-    vocabulary: int
-    positions: int = 512
-    inner: bool = True
-    activation: str = "gelu_tanh"
-    dropout: float = 0.1
-    attention_dropout: float = 0.1
-
-    def __post_init__(self):
-        if self.hidden % self.heads:
-            raise ValueError(f"hidden {self.hidden} is not a multiple of heads {self.heads}")
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation {self.activation!r}: choose from {list(ACTIVATIONS)}")
-
-    @property
-    def rows(self) -> int:
-        """Rows of each position table."""
-        return self.positions + 1 if self.inner else self.positions
-
-    def parameters(self) -> int:
-        """The number of parameters, from the shape alone."""
-        sizes = (self.layers, self.hidden, self.vocabulary, self.positions)
-        return parameter_count(*sizes, self.inner)
 
 
 @dataclass(frozen=True)

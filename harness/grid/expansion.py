@@ -227,8 +227,6 @@ class Cells:
             precision=self.models.precision,
             blind=blind,
             seed=seed,
-            rows=self.scale.rows or 10_000,
-            size=(body.layers, body.hidden, body.vocabulary),
             **{f.name: getattr(settings, f.name) for f in fields(Finetuning)},
         )
         splits = tuple(filter(None, ("train", table.split, select_on)))

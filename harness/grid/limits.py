@@ -5,12 +5,15 @@ the memory is full or a night is gone. `limits:` in the grid raises the bounds.
 """
 
 import os
+from dataclasses import replace
 
-from ablations.budget import amounts, steps
+from ablations.budget import spent, steps
 from ablations.recipes import Pretraining
-from ablations.scale import VOCABULARIES, Scale, architecture, pretraining
+from ablations.scale import Scale, architecture, pretraining
 from ablations.settings import changed
 from ablations.systems import Variant
+from glm.data.special import table_rows
+from glm.data.vocabularies import IDS
 from harness.grid.overrides import Overrides, overrides, scaled
 from harness.grid.positions import Document, Key
 from harness.grid.schema import Grid
@@ -47,22 +50,22 @@ def _pretraining(
     grid: Grid, document: Document, scale: Scale, variant: Variant, found: Overrides
 ) -> None:
     """Blame a pretraining that cannot be built, does not fit, or would hardly end."""
-    body = architecture(variant, scale, grid.recipe)
-    settings: Pretraining = changed(pretraining(variant, scale, grid.recipe), found.pretrain)
-    wanted = grid.data.vocabulary.size or scale.vocabulary
-    words = -(-wanted // 128) * 128 if wanted else VOCABULARIES[variant.vocabulary]
     place: Key = ("overrides",) if grid.overrides else ("scale",)
-    if body.hidden % body.heads:
-        said = f"{variant.name} would have {body.hidden} units for {body.heads} heads"
-        document.once(place, f"{said}: width and heads must go together")
+    try:
+        body = architecture(variant, scale, grid.recipe)
+    except ValueError as error:
+        document.once(place, f"{variant.name} would have {error}")
         return
+    settings: Pretraining = changed(pretraining(variant, scale, grid.recipe), found.pretrain)
+    wanted = grid.data.vocabulary
+    ids = IDS.get(wanted.kind) or wanted.size or scale.vocabulary or IDS[variant.vocabulary]
     if settings.length > body.positions:
         said = f"sequences of {settings.length} tokens for {body.positions} positions"
         document.once(place, f"{variant.name} would have {said}: raise `positions`")
         return
 
     # Memory of one training on one device.
-    parameters = body.parameters(words)
+    parameters = replace(body, vocabulary=table_rows(ids)).parameters()
     needed, there = parameters * TRAINING_BYTES / 1e9, _memory(grid)
     if needed > there:
         document.once(
@@ -73,10 +76,10 @@ def _pretraining(
         return
 
     # Time at this machine's speed, as the plan estimates it.
-    count = steps(variant, scale, grid.recipe, grid.match, words)
+    count = steps(variant, scale, grid.recipe, grid.match, ids)
     count = settings.steps if "steps" in found.pretrain else count
-    each = amounts(variant.objective, settings.length).flops(body, words)
-    flops = each * settings.batch * count
+    size = (settings.batch, settings.length, count)
+    flops = spent(variant.objective, body, ids, *size)["flops"]
     if flops / SLOWEST < grid.limits.days * DAY:
         return
     days = flops / _speed(grid) / DAY

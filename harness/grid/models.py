@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from ablations.budget import steps
-from ablations.scale import VOCABULARIES, Scale, architecture
+from ablations.scale import Scale, architecture
 from ablations.scale import pretraining as pretraining_settings
 from ablations.systems import Variant
+from glm.data.vocabularies import USUAL
 from glm.training.optimisation import Optimisation
 from harness.grid.schema import Grid
 from harness.grid.sources import Sources
@@ -51,14 +52,17 @@ class Models:
         corpus, wanted = self.sources.corpus(variant), self.grid.data.vocabulary
         kind = wanted.kind or ("train" if self.scale.vocabulary else variant.vocabulary)
         size = wanted.size or self.scale.vocabulary or 30_522
+        masks = variant.objective.extra_tokens(self.scale.positions).task_masks
+        inputs: dict[str, Step] = {}
+        how: dict[str, Any] = {}
         if kind == "train":
-            spec, inputs, how = Vocabulary("train", size), {"corpus": corpus}, {}
+            spec, inputs = Vocabulary("train", size, task_masks=masks), {"corpus": corpus}
         else:
             files, paths = self.sources.vocabulary_files(kind)
-            hub = "" if paths else (wanted.hub or f"{kind}-large{'-uncased' * (kind == 'bert')}")
-            spec = Vocabulary("hub" if hub else kind, files=files, hub=hub)
-            inputs, how = {}, {"paths": paths}
-        key = ("tokenizer", kind, size, *sorted(step.digest for step in inputs.values()))
+            hub = "" if paths else wanted.hub or USUAL[kind]
+            spec = Vocabulary("hub" if hub else kind, files=files, hub=hub, task_masks=masks)
+            how = {"paths": paths}
+        key = ("tokenizer", spec, *sorted(step.digest for step in inputs.values()))
         return self.once(key, lambda: Step("tokenizer", kind, spec, inputs, how))
 
     def tokens(self, variant: Variant) -> Step:
@@ -75,11 +79,8 @@ class Models:
     def _pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
         grid, scale = self.grid, self.scale
         tokenizer = self.tokenizer(variant)
-        rows = VOCABULARIES[variant.vocabulary]
-        if tokenizer.spec.kind == "train":
-            rows = -(-tokenizer.spec.size // 128) * 128
         settings = pretraining_settings(variant, scale, grid.recipe)
-        count = steps(variant, scale, grid.recipe, grid.match, rows)
+        count = steps(variant, scale, grid.recipe, grid.match, tokenizer.spec.ids)
         share = count / settings.steps
         body = architecture(variant, scale, grid.recipe)
         settings = replace(
@@ -91,20 +92,14 @@ class Models:
         settings = replace(settings, **changes)
         spec = Pretrain(
             objective=variant.objective.at_positions(body.positions),
-            layers=body.layers,
-            hidden=body.hidden,
-            heads=body.heads,
-            positions=body.positions,
+            shape=replace(
+                body, dropout=settings.dropout, attention_dropout=settings.attention_dropout
+            ),
             optimisation=Optimisation(
                 **{f.name: getattr(settings, f.name) for f in fields(Optimisation)}
             ),
             batch=settings.batch,
             length=settings.length,
-            vocabulary=rows,
-            inner=body.inner,
-            activation=body.activation,
-            dropout=settings.dropout,
-            attention_dropout=settings.attention_dropout,
             precision=self.precision,
             seed=seed,
         )

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from ablations.tables import Table
+from glm.objectives.amounts import Unit
 from harness.code.catalogue import Catalogue
 from harness.errors import UserError
 from harness.grid.positions import Document, Key
@@ -254,9 +255,7 @@ class Grid(_Model):
     controls: list[Literal["aa", "planted", "blind"]] = Field(
         [], description="the reference row again: other seeds, half its pretraining, blind"
     )
-    match: Literal["positions", "targets", "flops", "corpus_tokens"] = Field(
-        "positions", description="what every pretraining gets as much of as GLM's"
-    )
+    match: Unit = Field("positions", description="what every pretraining gets as much of as GLM's")
     recipe: str = Field("paper", description="whose hyperparameters: `harness list recipes`")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="of matrix products, in training and evaluation; auto: the scale's"

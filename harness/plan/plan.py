@@ -1,18 +1,20 @@
 """What a grid would do: every step's state, who shares it, what it costs, what is finished first.
 
-Costs are estimates: FLOPs and bytes are the specs' own, times come from what steps of the same kind
-took in this store, else from a matrix product measured here and now. Nothing but the order in which
-things are shown depends on them.
+Costs are estimates: FLOPs and bytes come from `harness.plan.estimate`, times from what steps of the
+same kind took in this store, else from a matrix product measured here and now. Nothing but the
+order in which things are shown depends on them.
 """
 
 import heapq
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness import cpus
+from harness.plan import estimate
+from harness.plan.estimate import Cost
 from harness.steps.step import Machine, Step
 from harness.store.store import Store
 from tasks.atomic import read_json
@@ -54,22 +56,26 @@ class Plan:
         return {line.step.digest: line.seconds for line in self.lines}
 
 
-def make(expansion: Any, store: Store, machine: Machine) -> Plan:
+def make(
+    expansion: Any,
+    store: Store,
+    machine: Machine,
+    cost: Callable[[Step], Cost] = estimate.cost,
+) -> Plan:
     """The plan of an expansion (`.steps` by digest, inputs first, and `.cells`)."""
     steps: Mapping[str, Step] = expansion.steps
     states = store.states(steps)
     users = sharing(expansion.cells)
     on_gpu = bool(machine.gpus)
-    rates = _Rates(store, steps, states, on_gpu)
+    costs = {digest: cost(step) for digest, step in steps.items()}
+    rates = _Rates(store, steps, states, costs, on_gpu)
     lines = []
     for digest, step in steps.items():
-        cost = step.cost()
         state = states[digest].replace("absent", "to run")
         devices = max(1, int(machine.gpus.get(step.kind, 1))) if step.uses == "gpu" else 1
-        seconds = rates.seconds(step, cost.flops, devices)
-        lines.append(
-            Line(step, state, users[digest], cost.flops, seconds, cost.disk_bytes, devices)
-        )
+        flops, disk_bytes = costs[digest].flops, costs[digest].disk_bytes
+        seconds = rates.seconds(step, flops, devices)
+        lines.append(Line(step, state, users[digest], flops, seconds, disk_bytes, devices))
     workers = _workers(machine, on_gpu)
     ends = _simulate(lines, workers)
     tables: dict[str, tuple[int, float]] = {}
@@ -113,7 +119,12 @@ class _Rates:
     """Seconds of a step, from what its kind took before or from a short calibration."""
 
     def __init__(
-        self, store: Store, steps: Mapping[str, Step], states: Mapping[str, str], on_gpu: bool
+        self,
+        store: Store,
+        steps: Mapping[str, Step],
+        states: Mapping[str, str],
+        costs: Mapping[str, Cost],
+        on_gpu: bool,
     ) -> None:
         self.on_gpu = on_gpu
         seen: dict[str, list[tuple[float, float]]] = {}
@@ -121,7 +132,7 @@ class _Rates:
             if states[digest] == "done" and len(seen.setdefault(step.kind, [])) < HISTORY:
                 found = read_json(store.path(step) / "provenance.json") or {}
                 if found.get("seconds"):
-                    seen[step.kind].append((found.get("flops_estimate", 0.0), found["seconds"]))
+                    seen[step.kind].append((costs[digest].flops, found["seconds"]))
         self.mean = {k: sum(s for _, s in v) / len(v) for k, v in seen.items() if v}
         self.rate = {k: sum(f for f, _ in v) / sum(s for _, s in v) for k, v in seen.items() if v}
         self.calibrated = 0.0

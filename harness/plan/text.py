@@ -3,10 +3,12 @@
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from glm.objectives.amounts import UNITS
+from harness.plan.estimate import planned, shape
 from harness.plan.plan import H100, UTILISATION, Plan
 from harness.run.progress import duration
+from harness.steps.pretrain import Pretrain
 from harness.store.edited import Edited, told
 from harness.store.store import Store
 
@@ -44,14 +46,21 @@ def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
 
 def _pretrainings(plan: Plan) -> list[str]:
     """What each pretraining amounts to, to be compared with the paper's settings."""
-    rows = [("pretraining", "parameters", "steps", "batch", "length", "FLOPs")]
+    head = ("pretraining", "parameters", "steps", "batch", "length")
+    rows: list[Sequence[str]] = [(*head, "tokens", "positions", "targets", "FLOPs")]
     for line in plan.lines:
-        spec: Any = line.step.spec
-        if line.step.kind == "pretrain" and hasattr(spec, "optimisation"):
+        if line.step.kind == "pretrain":
+            spec: Pretrain = line.step.spec
             counts = (spec.optimisation.steps, spec.batch, spec.length)
-            steps, batch, length = (f"{count:,}" for count in counts)
-            name, size = f"{line.step.name} {line.step.digest[:8]}", millions(spec.parameters)
-            rows.append((name, size, steps, batch, length, f"{line.flops:.1e}"))
+            amounts = planned(line.step)
+            rows.append(
+                (
+                    f"{line.step.name} {line.step.digest[:8]}",
+                    millions(shape(line.step).parameters()),
+                    *(f"{count:,}" for count in counts),
+                    *(f"{amounts[unit]:.3e}" for unit in UNITS),
+                )
+            )
     return ["", *_aligned(rows, 1)] if len(rows) > 1 else []
 
 

@@ -6,7 +6,6 @@ record are the same, and so are its bits. Nothing a step raises leaves here: a f
 
 import contextlib
 import dataclasses
-import json
 import os
 import signal
 import sys
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import errors
+from harness.run import data_parallel
+from harness.run.working import Working
 from harness.steps.step import Machine
 from harness.store import attempts as record
 from harness.store import edited, locks, provenance
@@ -41,36 +42,6 @@ class Outcome:
     culprits: tuple[str, ...] = ()  # names of the inputs that were at fault
     micro_batch: int | None = None  # rows per forward pass when memory ran out
     detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Working:
-    """A running step's view of the world: see `harness.steps.step.Work`."""
-
-    folder: Path
-    inputs: Mapping[str, Path]
-    machine: Machine
-    how: Mapping[str, Any]
-    attempt: int
-    stop: Path
-    provenance: dict[str, Any] = field(default_factory=dict)
-    last: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    looked: float = 0.0
-
-    def log(self, event: str, **facts: Any) -> None:
-        """Append one event to log.jsonl, in one write, so that a kill cuts at most its own line."""
-        self.last[event] = facts
-        line = json.dumps({"event": event, "time": round(time.time(), 3), **facts})
-        with open(self.folder / "log.jsonl", "a") as file:
-            file.write(line + "\n")
-
-    def stopping(self) -> bool:
-        """Whether the driver has asked to stop; the file system is asked five times a second."""
-        now = time.monotonic()
-        if now - self.looked < 0.2:
-            return False
-        self.looked = now
-        return self.stop.exists()
 
 
 def attempt(order: Order, machine: Machine, session: Mapping[str, Any]) -> Outcome:
@@ -132,7 +103,7 @@ def _worked(
         inputs = {name: store.root / folder for name, folder in order.inputs.items()}
         work = Working(part, inputs, machine, order.how, len(attempts), stop)
         with _threads(machine.threads or order.threads), _limit(order, machine, part):
-            order.spec.run(work)
+            _run(order, work)
         record.close_record(part, attempts, state, reason, began)
         store.finish(order, _provenance(order, session, work, attempts, began))
         return Outcome(order.digest, "done")
@@ -157,6 +128,14 @@ def _worked(
     )
 
 
+def _run(order: Order, work: Working) -> None:
+    """The step itself, here or on the several devices that it was given."""
+    if work.machine.devices > 1:
+        data_parallel.pretrain(order.spec, work)
+    else:
+        order.spec.run(work)
+
+
 def _reason(error: BaseException, store: Store) -> str:
     """One line for the table and the log."""
     full = errors.disk_full(error, store.root)
@@ -171,13 +150,11 @@ def _provenance(
     attempts: list[dict[str, Any]],
     began: float,
 ) -> dict[str, Any]:
-    estimate = order.spec.cost().flops if hasattr(order.spec, "cost") else 0.0
     return {
         **session.get("provenance", {}),
         **provenance.of_the_step(),
         "seconds": time.time() - began,
         "threads": work.machine.threads or order.threads,
-        "flops_estimate": estimate,
         "attempts": len(attempts),
         "data": work.provenance,
     }

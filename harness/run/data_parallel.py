@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Diverged, Interrupted, Lost, OutOfMemory, UserError, is_out_of_memory
-from harness.run.attempt import Working
+from harness.run.working import Working
 from harness.steps.pretrain import Pretrain
 from harness.steps.step import Machine, Work
 from harness.store.attempts import events

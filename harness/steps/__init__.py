@@ -1,4 +1,4 @@
-"""The kinds of step, by name. Each is a frozen spec with `run(work)` and `cost()`.
+"""The kinds of step, by name. Each is a frozen spec with `run(work)`.
 
 world                the built-in world's files
   corpus             documents to pretrain on and a held-out part

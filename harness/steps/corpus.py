@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from harness.errors import UserError
 from harness.steps import documents
-from harness.steps.step import Cost, Work
+from harness.steps.step import Work
 
 ROW_GROUP = 2048  # documents written at a time
 
@@ -63,10 +63,6 @@ class Corpus:
             if self.limit and number >= self.limit:
                 return
             yield document
-
-    def cost(self) -> Cost:
-        """Unknown without reading the files."""
-        return Cost()
 
 
 _PARTS = ("train", "heldout")

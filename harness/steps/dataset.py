@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from harness.code import catalogue
 from harness.errors import UserError
 from harness.steps.corpus import read_texts
-from harness.steps.step import Cost, Work
+from harness.steps.step import Work
 
 SPLITS = ("train", "dev", "test")
 
@@ -76,10 +76,6 @@ class Dataset:
     def decided_by(self) -> tuple[tuple[str, str], ...]:
         """The task."""
         return (("tasks", self.task),)
-
-    def cost(self) -> Cost:
-        """Reading and checking costs next to nothing."""
-        return Cost()
 
 
 def _first(rows: list[Mapping[str, Any]], limit: int, grouped_by: str) -> list[Mapping[str, Any]]:

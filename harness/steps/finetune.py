@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ablations.recipes import Decoding
-from glm.models.flops import training_flops
 from glm.objectives.objective import Objective
-from harness.steps.step import Cost, Work
+from harness.steps.step import Work
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,6 @@ class Finetune:
     blind: bool = False  # every question is asked about another one's passage (`tasks.blind`)
     seed: int = 0
     plugins: Mapping[str, str] = field(default_factory=dict)  # that decide: name -> fingerprint
-    rows: int = 0  # training rows that the estimate reckons with
-    size: tuple[int, int, int] = (0, 0, 0)  # layers, hidden, vocabulary: for the estimate
 
     def run(self, work: Work) -> None:
         """Write predictions.parquet (and predictions.select.parquet) and ledger.json."""
@@ -55,14 +52,6 @@ class Finetune:
     def decided_by(self) -> tuple[tuple[str, str], ...]:
         """The task and the style."""
         return (("tasks", self.task), ("styles", self.style))
-
-    def cost(self) -> Cost:
-        """FLOPs of training on inputs of half the longest length."""
-        layers, hidden, vocabulary = self.size
-        length = self.max_length / 2 + self.target_length
-        seen = self.rows * self.epochs
-        flops = training_flops(layers, hidden, vocabulary, length, length**2, 8)
-        return Cost(flops * seen, 2e5)
 
 
 @dataclass(frozen=True)
@@ -90,7 +79,3 @@ class ZeroShot:
     def decided_by(self) -> tuple[tuple[str, str], ...]:
         """The task, asked in the style of language models."""
         return (("tasks", self.task), ("styles", "lm"))
-
-    def cost(self) -> Cost:
-        """Forward passes only: little beside any training."""
-        return Cost(0.0, 1e5)

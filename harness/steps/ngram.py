@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.steps.step import Cost, Work
+from harness.steps.step import Work
 
 if TYPE_CHECKING:
     from glm.data.tokenizer import Tokenizer
@@ -60,10 +60,6 @@ class Ngram:
     def decided_by(self) -> tuple[tuple[str, str], ...]:
         """The task."""
         return (("tasks", self.task),)
-
-    def cost(self) -> Cost:
-        """A sort of the tokens for each order: seconds for a million."""
-        return Cost(0.0, 2e5)
 
 
 def _answers(

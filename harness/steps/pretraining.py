@@ -3,23 +3,22 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from ablations.budget import amounts
 from glm.data import tokenizer as tokens
 from glm.data.example import Batch, part
 from glm.data.special import Special, with_sentinels
 from glm.data.stream import TokenStream, batch_at
-from glm.models.flops import training_flops
-from glm.models.transformer import Shape, Tensors, Transformer, build, loss, tensors
+from glm.models.shape import Shape
+from glm.models.transformer import Tensors, Transformer, build, loss, tensors
+from glm.objectives.amounts import UNITS
 from glm.training import checkpoints, loop
 from glm.training.pieces import Piece
 from harness.steps.pretrain import Pretrain
 from harness.steps.step import Work
-
-AMOUNTS = ("corpus_tokens", "positions", "targets", "flops")
 
 
 class Loss(nn.Module):
@@ -44,7 +43,7 @@ def run(
     special = vocabulary(spec, tokens.load(work.inputs["tokenizer"]).special)
     stream = TokenStream.open(work.inputs["tokens"])
     device = loop.device_of(work.machine.device)
-    model = build(shape(spec, special.padded), spec.seed, device)
+    model = build(replace(spec.shape, vocabulary=special.padded), spec.seed, device)
     bare = Loss(model, special.size)
     network = wrap(bare)
     if device.type == "cuda" and work.how.get("compile", True):
@@ -89,22 +88,7 @@ def run(
 
 def vocabulary(spec: Pretrain, special: Special) -> Special:
     """The ids that the objective uses: the tokenizer's, and sentinels where it wants them."""
-    return with_sentinels(special, spec.objective.extra_tokens(spec.positions).sentinels)
-
-
-def shape(spec: Pretrain, vocabulary: int) -> Shape:
-    """The model's shape with a token table of `vocabulary` rows."""
-    return Shape(
-        layers=spec.layers,
-        hidden=spec.hidden,
-        heads=spec.heads,
-        vocabulary=vocabulary,
-        positions=spec.positions,
-        inner=spec.inner,
-        activation=spec.activation,
-        dropout=spec.dropout,
-        attention_dropout=spec.attention_dropout,
-    )
+    return with_sentinels(special, spec.objective.extra_tokens(spec.shape.positions).sentinels)
 
 
 def _pieces(
@@ -134,22 +118,16 @@ def _pieces(
         local = [float(whole.weight_M.sum()), *map(sum, zip(*each))]
         sums = torch.tensor(local, dtype=torch.float64)
         total, *counted = _over_processes(sums, world).tolist()
-        amounts = [dict(zip(AMOUNTS, counted)), *[{}] * (len(micros) - 1)]
+        amounts = [dict(zip(UNITS, counted)), *[{}] * (len(micros) - 1)]
         return [piece(m, total, counted, step) for m, counted in zip(micros, amounts)]
 
     return pieces
 
 
 def _amounts(micro: Batch, length: int, shape: Shape) -> tuple[float, ...]:
-    """What a micro-batch adds to the ledger, in the order of AMOUNTS."""
-    flops = training_flops(
-        shape.layers,
-        shape.hidden,
-        shape.vocabulary,
-        micro.rows * micro.width,
-        micro.rows * micro.width**2,
-        len(micro.index_M),
-    )
+    """What a micro-batch adds to the ledger, in the order of UNITS."""
+    size, square = micro.rows * micro.width, micro.rows * micro.width**2
+    flops = shape.training_flops(size, square, len(micro.index_M))
     return micro.rows * length, micro.positions, micro.targets, flops
 
 
@@ -162,9 +140,9 @@ def rows_that_fit(spec: Pretrain, shape: Shape, device: torch.device, batch: int
     if device.type != "cuda":
         return batch
     free, _ = torch.cuda.mem_get_info(device)
-    each = amounts(spec.objective, spec.length)
+    each = spec.objective.amounts(spec.length)
     size = 2 if spec.precision == "bf16" else 4
-    body = 34 * shape.layers * shape.hidden * size * each.squares**0.5
+    body = 34 * shape.layers * shape.hidden * size * each.padded(batch)
     head = each.targets * shape.vocabulary * 10
     return max(1, min(batch, int(free * 2 / 3 / (body + head))))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.code import catalogue
-from harness.steps.step import Cost, Work
+from harness.steps.step import Work
 
 if TYPE_CHECKING:
     from tasks.spec import Answer, How, Metric, Question, Row, Task
@@ -112,10 +112,6 @@ class Score:
     def decided_by(self) -> tuple[tuple[str, str], ...]:
         """The task and its metrics."""
         return (("tasks", self.task), *(("metrics", name) for name in self.metrics))
-
-    def cost(self) -> Cost:
-        """Seconds at most."""
-        return Cost(0.0, 4e3)
 
 
 def half(cluster: str) -> str:

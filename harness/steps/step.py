@@ -20,14 +20,6 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@,-]{0,119}")
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a step is expected to take: for plans and estimates, never for decisions."""
-
-    flops: float = 0.0
-    disk_bytes: float = 0.0
-
-
-@dataclass(frozen=True)
 class Machine:
     """How steps are run. Nothing here can reach a digest."""
 
@@ -75,10 +67,6 @@ class Spec(Protocol):
 
     def run(self, work: Any) -> None:
         """Write the results into `work.folder`."""
-        ...
-
-    def cost(self) -> Cost:
-        """An estimate, without importing torch."""
         ...
 
     # def decided_by(self) -> tuple[tuple[str, str], ...]: where a field names an entry of a
@@ -139,10 +127,6 @@ class Step:
     def uses(self) -> str:
         """ "cpu" or "gpu": what the step runs on where there is a choice."""
         return str(getattr(self.spec, "uses", "cpu"))
-
-    def cost(self) -> Cost:
-        """The spec's estimate; nothing where it gives none."""
-        return self.spec.cost() if hasattr(self.spec, "cost") else Cost()
 
 
 def ordered(steps: Mapping[str, Step]) -> dict[str, Step]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from harness.steps.corpus import read_texts
-from harness.steps.step import Cost, Work
+from harness.steps.step import Work
 
 ENCODED_AT_ONCE = 1024
 
@@ -47,10 +47,6 @@ class Tokens:
         facts = {"tokens": int(offsets[-1]), "documents": len(lengths), "dtype": kind.__name__}
         (work.folder / "tokens.json").write_text(json.dumps(facts, indent=1))
         work.log("written", **facts)
-
-    def cost(self) -> Cost:
-        """About a million tokens a second on one core."""
-        return Cost()
 
 
 def _groups(texts: Iterator[str], size: int) -> Iterator[list[str]]:

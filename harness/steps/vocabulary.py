@@ -5,8 +5,9 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
+from glm.data.vocabularies import HUB, IDS
 from harness.steps.corpus import read_texts
-from harness.steps.step import Cost, Work
+from harness.steps.step import Work
 
 TRAINING_DOCUMENTS = 50_000  # that a vocabulary is trained on
 
@@ -24,6 +25,14 @@ class Vocabulary:
     size: int = 2048  # of a trained vocabulary
     files: tuple[str, ...] = ()
     hub: str = ""
+    task_masks: bool = False  # with [gMASK] and [sMASK]
+
+    @property
+    def ids(self) -> int:
+        """How many ids it will have, special ones counted (a trained one: at most)."""
+        if self.kind == "train":
+            return self.size
+        return IDS[HUB[self.hub][1] if self.kind == "hub" else self.kind]
 
     def run(self, work: Work) -> None:
         """Write the tokenizer's folder."""
@@ -31,18 +40,14 @@ class Vocabulary:
 
         if self.kind == "train":
             texts = islice(read_texts(work.inputs["corpus"] / "train.parquet"), TRAINING_DOCUMENTS)
-            tokenizer = tokens.train_wordpiece(texts, self.size)
+            tokenizer = tokens.train_wordpiece(texts, self.size, task_masks=self.task_masks)
         elif self.kind == "hub":
-            tokenizer = tokens.hub(self.hub)
+            tokenizer = tokens.hub(self.hub, task_masks=self.task_masks)
         else:
             paths = [Path(path) for path in work.how["paths"]]
             if self.kind == "bert":
-                tokenizer = tokens.bert(paths[0])
+                tokenizer = tokens.bert(paths[0], task_masks=self.task_masks)
             else:
-                tokenizer = tokens.bpe(self.kind, paths[0], paths[1])
+                tokenizer = tokens.bpe(self.kind, *paths, task_masks=self.task_masks)
         tokenizer.save(work.folder)
         work.log("written", size=tokenizer.special.size, digest=tokenizer.digest)
-
-    def cost(self) -> Cost:
-        """Seconds of one core; no FLOPs to speak of."""
-        return Cost(0.0, self.size * 40)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.errors import UserError
-from harness.steps.step import Cost, Work
+from harness.steps.step import Work
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,3 @@ class World:
             work.folder, seed=self.seed, documents=self.documents, sizes=sizes
         )
         work.log("written", documents=self.documents, counts=counts)
-
-    def cost(self) -> Cost:
-        """About 700 bytes a document, and as much again for the tasks."""
-        return Cost(0.0, self.documents * 700 + 2e7 * self.scale)

@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.grid.expansion import Cell, Expansion
 from harness.grid.overrides import scaled
+from harness.plan.estimate import planned, shape
 from harness.steps.step import Step
 from harness.store.store import Store
 from tasks.atomic import read_json
@@ -81,12 +82,13 @@ def _pretraining(step: Step, store: Store) -> dict[str, Any]:
     facts = {
         "name": step.name,
         "seed": spec.seed,
-        "parameters": spec.parameters,
-        "layers": spec.layers,
-        "hidden": spec.hidden,
+        "parameters": shape(step).parameters(),
+        "layers": spec.shape.layers,
+        "hidden": spec.shape.hidden,
         "batch": spec.batch,
         "length": spec.length,
         "planned_steps": spec.optimisation.steps,
+        "planned": dict(planned(step)),
         "corpus": _folder(store, step.inputs["tokens"]),
     }
     ledger = read_json(store.path(step) / "ledger.json") or {}

@@ -14,15 +14,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from glm.models.shape import Shape
+from glm.objectives.amounts import Amounts
 from glm.objectives.blank_infilling import BlankInfilling
+from glm.objectives.objective import ExtraTokens
 from glm.training.optimisation import Optimisation
 from harness.errors import Interrupted
 from harness.run import data_parallel as distributed
 from harness.run import ray_executor as execute
-from harness.run.attempt import Working
 from harness.run.driver import drive
+from harness.run.working import Working
 from harness.steps.pretrain import Pretrain
-from harness.steps.step import Cost, Machine, Step, ordered
+from harness.steps.step import Machine, Step, ordered
 from harness.store.store import Store
 
 
@@ -54,9 +57,6 @@ class Text:
         facts = {"dtype": made.tokens_L.dtype.name}
         (work.folder / "tokens.json").write_text(json.dumps(facts))
 
-    def cost(self) -> Cost:
-        return Cost()
-
 
 @dataclass(frozen=True)
 class Deadly:
@@ -74,6 +74,18 @@ class Deadly:
                 os.kill(os.getpid(), signal.SIGKILL)
         return BlankInfilling().build(text_BN, keys, special)
 
+    layout = property(lambda self: BlankInfilling().layout)
+    likelihood = property(lambda self: BlankInfilling().likelihood)
+
+    def extra_tokens(self, positions: int) -> ExtraTokens:
+        return BlankInfilling().extra_tokens(positions)
+
+    def amounts(self, length: int) -> Amounts:
+        return BlankInfilling().amounts(length)
+
+    def at_positions(self, positions: int) -> "Deadly":
+        return self
+
 
 _made: list[int] = []  # rows of the batches that this process has made
 
@@ -83,16 +95,10 @@ def pretraining(name: str, *, steps: int = 20, lr: float = 1e-3, marker: str = "
     text = Step("text", "small", Text())
     spec = Pretrain(
         objective=Deadly(marker),
-        layers=2,
-        hidden=32,
-        heads=2,
-        positions=64,
+        shape=Shape(2, 32, 2, positions=64, dropout=0.0, attention_dropout=0.0),
         optimisation=Optimisation(steps, lr, warmup_steps=4, decay_steps=steps),
         batch=7,  # shares of 3 and 4
         length=40,
-        vocabulary=128,
-        dropout=0.0,
-        attention_dropout=0.0,
         precision="fp32",
     )
     return Step("pretrain", name, spec, {"tokenizer": text, "tokens": text})

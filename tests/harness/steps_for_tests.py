@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harness.errors import Diverged, Interrupted
-from harness.steps.step import Cost
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,6 @@ class Add:
         for folder in work.inputs.values():
             total += json.loads((folder / "scores.json").read_text())["sum"]
         (work.folder / "scores.json").write_text(json.dumps({"sum": total}))
-
-    def cost(self) -> Cost:
-        return Cost(flops=1e6, disk_bytes=100)
 
 
 @dataclass(frozen=True)
@@ -64,9 +60,6 @@ class Count:
         saved.unlink(missing_ok=True)
         (work.folder / "scores.json").write_text(json.dumps({"sum": value}))
 
-    def cost(self) -> Cost:
-        return Cost(flops=1e6 * self.steps, disk_bytes=100)
-
 
 @dataclass(frozen=True)
 class Fault:
@@ -102,9 +95,6 @@ class Fault:
             with open("/dev/full", "w") as file:
                 file.write("x")
 
-    def cost(self) -> Cost:
-        return Cost()
-
 
 @dataclass(frozen=True)
 class Nothing:
@@ -119,6 +109,3 @@ class Nothing:
     def run(self, work: Any) -> None:
         if self.pause:
             time.sleep(self.pause)
-
-    def cost(self) -> Cost:
-        return Cost()

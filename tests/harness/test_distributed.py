@@ -12,9 +12,9 @@ from safetensors.numpy import load_file
 from harness.errors import UserError
 from harness.run import data_parallel as distributed
 from harness.run import ray_executor as execute
-from harness.run.attempt import Working
 from harness.run.driver import drive
 from harness.run.scheduler import Schedule
+from harness.run.working import Working
 from harness.steps.step import Step, ordered
 from harness.store.attempts import events
 from harness.store.store import Store

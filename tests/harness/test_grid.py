@@ -64,8 +64,8 @@ machine: {gpus: {pretran: 1}, time_limit: {pretrain: soon}}
         "grid.yaml:5:88: unknown task `cbb`; did you mean `cb`?",
         "grid.yaml:6:23: `seeds.pretrain.1` is 'no': it should be an integer; "
         "`no` is text here, write true or false",
-        "grid.yaml:7:8: `match` is 'position': use 'positions', 'targets', 'flops' or "
-        "'corpus_tokens'; did you mean `positions`?",
+        "grid.yaml:7:8: `match` is 'position': use 'corpus_tokens', 'positions', "
+        "'targets' or 'flops'; did you mean `positions`?",
         "grid.yaml:8:1: `seeds` is written twice (first in line 6)",
         "grid.yaml:9:18: unknown kind of step `pretran`; did you mean `pretrain`?",
         "grid.yaml:9:54: `machine.time_limit.pretrain` is 'soon': "

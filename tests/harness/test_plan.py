@@ -11,6 +11,7 @@ import pytest
 
 from harness.plan import plan as plans
 from harness.plan import text as planned
+from harness.plan.estimate import Cost
 from harness.plan.why import why
 from harness.run.driver import drive
 from harness.steps.step import Machine, Step, ordered
@@ -84,13 +85,18 @@ def test_a_thousand_cells_are_planned_in_a_moment(tmp_path: Path):
     assert time.process_time() - began < 1.0
 
 
+def cost(step: Step) -> Cost:
+    """An estimate in proportion to what a count counts."""
+    return Cost(flops=1e6 * step.spec.steps)
+
+
 def test_times_come_from_what_steps_of_the_kind_took(tmp_path: Path):
     store = Store(tmp_path).open()
     done = Step("count", "done", Count(steps=10, pause=0.01))
     drive({done.digest: done}, store, Machine(executor="inline"), quiet=True)
     more = Step("count", "more", Count(steps=100, pause=0.01))
     cells = tuple(Cell("t", (Trial(step),)) for step in (done, more))
-    lines = plans.make(Expansion(cells), store, Machine()).lines
+    lines = plans.make(Expansion(cells), store, Machine(), cost).lines
     assert lines[0].state == "done" and 0.9 < lines[1].seconds < 60
 
 

@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.grid import load as grids
 from harness.grid.expansion import Cell, Expansion, expand
 from harness.grid.overrides import scaled
+from harness.plan import estimate
 from harness.plan.why import why
 from harness.steps.step import Step
 from harness.store import manifest
@@ -132,7 +133,7 @@ def test_a_rows_overrides_reach_the_variant_the_pretraining_and_the_finetuning(m
     changed = made(own(rows=row))
     before, after = one(plain, "pretrain"), one(changed, "pretrain")
     assert (before.objective.shuffle, after.objective.shuffle) == (True, False)
-    assert (before.layers, after.layers) == (4, 2)
+    assert (before.shape.layers, after.shape.layers) == (4, 2)
     assert after.optimisation == replace(before.optimisation, lr=0.5)
     tuned, were = one(changed, "finetune"), one(plain, "finetune")
     assert (tuned.pattern, tuned.epochs, tuned.lr) == (1, 7, 0.25)
@@ -182,7 +183,7 @@ def test_a_scales_numbers_are_overridden_and_fractions_are_exact(made: Made, tmp
     scale = scaled(grids.load(path))
     assert (scale.steps, scale.depth, scale.width) == (7, Fraction(1, 3), Fraction(1, 8))
     spec = one(made(own(more="overrides: {steps: 7, depth: 1/3, heads: 1/4}")), "pretrain")
-    assert (spec.optimisation.steps, spec.layers, spec.heads) == (7, 8, 4)
+    assert (spec.optimisation.steps, spec.shape.layers, spec.shape.heads) == (7, 8, 4)
 
 
 @pytest.mark.parametrize("match", ["positions", "targets", "flops", "corpus_tokens"])
@@ -393,15 +394,24 @@ def test_a_vocabulary_is_trained_read_from_files_or_taken_from_the_hub(
     made: Made, world: Path, tmp_path: Path
 ):
     assert one(made(own()), "tokenizer").kind == "train"
-    assert one(made(own()), "pretrain").vocabulary == 2048
-    spec = one(made(own(more="data: {vocabulary: {kind: train, size: 500}}")), "pretrain")
-    assert spec.vocabulary == 512
+    assert one(made(own()), "tokenizer").ids == 2048
+    small = made(own(more="data: {vocabulary: {kind: train, size: 500}}"))
+    (pretrain,) = by_kind(small, "pretrain")
+    assert estimate.shape(pretrain).vocabulary == 512
     published = made(own(more="scale: base"))
     assert one(published, "tokenizer").hub == "bert-large-uncased"
-    assert one(published, "pretrain").vocabulary == 30_592
+    for kind, hub, rows in (
+        ("bert", "bert-large-uncased", 30_592),
+        ("roberta", "roberta-large", 50_304),
+        ("gpt2", "gpt2", 50_304),
+    ):
+        chosen = made(own(more=f"scale: base\ndata: {{vocabulary: {{kind: {kind}}}}}"))
+        assert one(chosen, "tokenizer").hub == hub
+        (pretrain,) = by_kind(chosen, "pretrain")
+        assert estimate.shape(pretrain).vocabulary == rows
     roberta = made(own("[glm-roberta]", more="scale: base"))
     assert one(roberta, "tokenizer").hub == "roberta-large"
-    assert one(roberta, "pretrain").vocabulary == 50_304
+    assert estimate.shape(by_kind(roberta, "pretrain")[0]).vocabulary == 50_304
     (tmp_path / "vocab").mkdir()
     listed = tmp_path / "vocab" / "bert-base-uncased-vocab.txt"
     listed.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n")

@@ -1,0 +1,101 @@
+"""What a step is expected to take, from its spec and its inputs' specs.
+
+Estimates come from outside of the specs, so that none can reach a digest. A kind of step without an
+estimate takes nothing that is worth counting.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from ablations.budget import spent
+from glm.data.special import table_rows
+from glm.models.shape import Shape
+from glm.objectives.amounts import Unit
+from harness.steps.finetune import Finetune
+from harness.steps.pretrain import Pretrain
+from harness.steps.step import Step
+from harness.steps.world import World
+
+ROWS = 10_000  # training rows of a task whose data set is read whole, until it has been read
+ANSWER = 8  # targets of a finetuning question
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a step is expected to take: for plans and estimates, never for decisions."""
+
+    flops: float = 0.0
+    disk_bytes: float = 0.0
+
+
+def shape(step: Step) -> Shape:
+    """A pretraining's model, its token table's padded rows included."""
+    spec: Pretrain = step.spec
+    ids = step.inputs["tokenizer"].spec.ids
+    sentinels = spec.objective.extra_tokens(spec.shape.positions).sentinels
+    return replace(spec.shape, vocabulary=table_rows(ids, sentinels))
+
+
+def planned(step: Step) -> Mapping[Unit, float]:
+    """What a pretraining will have spent at its end, in every unit of a budget."""
+    spec: Pretrain = step.spec
+    ids = step.inputs["tokenizer"].spec.ids
+    size = (spec.batch, spec.length, spec.optimisation.steps)
+    return spent(spec.objective, spec.shape, ids, *size)
+
+
+def _world(step: Step) -> Cost:
+    """About 700 bytes a document, and as much again for the tasks."""
+    spec: World = step.spec
+    return Cost(0.0, spec.documents * 700 + 2e7 * spec.scale)
+
+
+def _tokenizer(step: Step) -> Cost:
+    """Some 40 bytes an id."""
+    return Cost(0.0, step.spec.ids * 40)
+
+
+def _pretrain(step: Step) -> Cost:
+    """FLOPs from the objective's average amounts, and the bytes of the weights."""
+    return Cost(planned(step)["flops"], 4.0 * shape(step).parameters())
+
+
+def _finetune(step: Step) -> Cost:
+    """FLOPs of training on inputs of half the longest length."""
+    spec: Finetune = step.spec
+    model = shape(step.inputs["pretrain"])
+    rows = step.inputs["dataset"].spec.limits.get("train", ROWS)
+    length = spec.max_length / 2 + spec.target_length
+    flops = model.training_flops(length, length**2, ANSWER)
+    return Cost(flops * rows * spec.epochs, 2e5)
+
+
+def _zeroshot(step: Step) -> Cost:
+    """Forward passes only: little beside any training."""
+    return Cost(0.0, 1e5)
+
+
+def _ngram(step: Step) -> Cost:
+    """A sort of the tokens for each order: seconds for a million."""
+    return Cost(0.0, 2e5)
+
+
+def _score(step: Step) -> Cost:
+    """Seconds at most."""
+    return Cost(0.0, 4e3)
+
+
+ESTIMATES: Mapping[str, Callable[[Step], Cost]] = {
+    "world": _world,
+    "tokenizer": _tokenizer,
+    "pretrain": _pretrain,
+    "finetune": _finetune,
+    "zeroshot": _zeroshot,
+    "ngram": _ngram,
+    "score": _score,
+}
+
+
+def cost(step: Step) -> Cost:
+    """The estimate for a step of any kind."""
+    return ESTIMATES[step.kind](step) if step.kind in ESTIMATES else Cost()
