@@ -3,6 +3,7 @@
 import json
 import lzma
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tasks.generation.yahoo import YAHOO
 from tasks.source.files import Line
 from tasks.source.folder import Folder, find
 from tasks.source.rows import checked, load
-from tasks.spec import Answer, Blank, Generate, How, Part, signature
+from tasks.spec import Answer, Blank, Generate, How, Part, Question, signature
 
 GOLDEN = json.loads(
     (Path(__file__).parents[1] / "golden/13_seq2seq_and_infilling_items.json").read_text()
@@ -29,7 +30,14 @@ GOLDEN = json.loads(
 SEQ2SEQ = How(style="seq2seq")
 
 
-def shown(question) -> str:
+def only(asked: Sequence[Question]) -> Generate:
+    """The one question that was asked."""
+    (question,) = asked
+    assert isinstance(question, Generate)
+    return question
+
+
+def shown(question: Question) -> str:
     assert isinstance(question, Generate)
     return "".join(" [MASK]" if isinstance(part, Blank) else part.text for part in question.text)
 
@@ -58,7 +66,7 @@ def test_gigaword_is_asked_as_in_the_original():
     case = GOLDEN["gigaword_train"]
     source = case["src"][0].removesuffix(" UNK")  # the golden's room ends before this word
     row = {"id": "1", "document": source, "summary": case["tgt"][0]}
-    (question,) = gigaword.ask(row, SEQ2SEQ)
+    question = only(gigaword.ask(row, SEQ2SEQ))
     assert words(shown(question)) == asked_in_golden(case["decoded"])
     target = case["decoded"].split("<|startofpiece|>")[1].split("<|endofpiece|>")[0]
     assert words(question.targets[0]) == words(target)
@@ -70,7 +78,7 @@ def test_gigaword_spells_unknown_words_brackets_and_entities_plainly():
         "document": "UNK 's at&amp;t -LRB- <unk> -rrb- rose #.# percent",
         "summary": "UNK up",
     }
-    (question,) = gigaword.ask(row, SEQ2SEQ)
+    question = only(gigaword.ask(row, SEQ2SEQ))
     assert shown(question) == " [MASK] Content: [UNK] 's at&t ( [UNK] ) rose #.# percent"
     assert (question.targets, question.references) == (("[UNK] up",), ("UNK up",))
 
@@ -93,13 +101,13 @@ def test_the_profile_says_where_the_blank_stands_and_is_in_the_signature():
 
 def test_only_the_source_may_be_cut():
     row = {"id": "1", "document": "It rained.", "summary": "Rain."}
-    parts = [part for part in xsum.ask(row, SEQ2SEQ)[0].text if isinstance(part, Part)]
+    parts = [part for part in only(xsum.ask(row, SEQ2SEQ)).text if isinstance(part, Part)]
     assert [(part.text, part.cut) for part in parts] == [(" Content:", ""), (" It rained.", "end")]
 
 
 def test_highlights_stay_apart_in_target_and_reference():
     row = {"id": "1", "article": "News .", "highlights": "One came\nTwo went .\n\nWas it three?"}
-    (question,) = cnndm.ask(row, SEQ2SEQ)
+    question = only(cnndm.ask(row, SEQ2SEQ))
     assert question.targets == ("One came . [SEP] Two went . [SEP] Was it three?",)
     assert question.references == ("One came\nTwo went .\nWas it three?",)
     perfect = [Answer("1", text=question.targets[0].lower(), references=question.references)]
@@ -112,7 +120,7 @@ def test_the_tokenised_layout_of_cnn_dailymail_is_undone():
         "article": "`` i do n't know , '' he said -lrb- now -rrb- . <S_SEP> the u.s. 's men left",
         "highlights": "he does n't know . <S_SEP> they left .",
     }
-    (question,) = cnndm.ask(row, How(style="seq2seq", options={"layout": "unilm"}))
+    question = only(cnndm.ask(row, How(style="seq2seq", options={"layout": "unilm"})))
     assert shown(question) == (
         " [MASK] Content: \"i don't know,\" he said (now). the u.s.'s men left"
     )
@@ -124,7 +132,7 @@ def test_an_unlabelled_row_has_no_target_and_no_reference():
         (GIGAWORD, {"id": "1", "document": "it rained"}),
         (CNNDM, {"id": "1", "article": "It rained."}),
     ):
-        (question,) = task.ask(row, SEQ2SEQ)
+        question = only(task.ask(row, SEQ2SEQ))
         assert isinstance(question, Generate) and not question.targets and not question.references
 
 
@@ -140,7 +148,7 @@ def test_a_question_is_asked_for_as_in_the_original():
         "question": article["qas"][0]["question"],
         "answers": {"text": ["Smiljan"], "answer_start": [18]},
     }
-    (question,) = squad_qg.ask(row, SEQ2SEQ)
+    question = only(squad_qg.ask(row, SEQ2SEQ))
     assert words(shown(question)) == asked_in_golden(case["decoded"])
     # The original's head commit scores against the answer; the reference is the question.
     assert question.references == ("Where was Tesla born?",)
@@ -264,7 +272,7 @@ def test_a_gigaword_file_with_several_headlines_keeps_them_all(tmp_path):
     record = {"id": "g-1", "text": "it rained", "summaries": ["rain", "it rains"]}
     written(tmp_path / "news/giga.jsonl", json.dumps(record))
     source = Folder(str(tmp_path), files={"gigaword": {"test": "news/giga.jsonl"}})
-    (question,) = gigaword.ask(load(GIGAWORD, "test", source).rows[0], SEQ2SEQ)
+    question = only(gigaword.ask(load(GIGAWORD, "test", source).rows[0], SEQ2SEQ))
     assert (question.targets, question.references) == (("rain",), ("rain", "it rains"))
 
 
@@ -283,7 +291,7 @@ def test_blanked_documents_read_as_in_the_original():
     ]
     for text, line, decoded in zip(texts, blanked, GOLDEN["blank_test"]["decoded"]):
         row = {"id": "1", "text": text, "blanks": {"0.3": line}}
-        (question,) = yahoo.ask(row, infill(0.3))
+        question = only(yahoo.ask(row, infill(0.3)))
         assert words(shown(question)) == asked_in_golden(decoded)
         assert question.template.format(*question.targets) == text
 
@@ -303,7 +311,7 @@ def test_blanks_are_drawn_afresh_every_epoch_and_alike_for_alike_arguments():
     assert first == yahoo.ask(row, infill(0.3, train=True, epoch=0))[0]
     assert isinstance(first, Generate)
     assert yahoo.redraw(first, 0.3, seed=42, epoch=1) == second
-    assert yahoo.ask({**row, "id": "6"}, infill(0.3))[0].text != first.text
+    assert only(yahoo.ask({**row, "id": "6"}, infill(0.3))).text != first.text
     # a test's blanks do not move with an epoch that a grid may set for training
     assert yahoo.ask(row, infill(0.3, epoch=1)) == yahoo.ask(row, infill(0.3, epoch=0))
 
@@ -323,7 +331,8 @@ def test_a_ratio_of_the_words_is_blanked_and_neighbours_share_a_blank(count, rat
 def test_a_completed_document_is_the_document_whatever_was_blanked(tokens, data):
     ratio = data.draw(st.sampled_from(yahoo.RATIOS))
     row = {"id": "1", "text": " ".join(tokens)}
-    (question,) = yahoo.ask(row, How(seed=data.draw(st.integers(0, 99)), options={"ratio": ratio}))
+    how = How(seed=data.draw(st.integers(0, 99)), options={"ratio": ratio})
+    question = only(yahoo.ask(row, how))
     filled = ["\x01"] * len(question.targets)
     completed = question.template.format(*filled).split()
     gaps = iter(text.split() for text in question.targets)

@@ -84,7 +84,7 @@ def test_our_word_memory_changes_no_rouge_score(kind):
     theirs = RougeScorer([rouge.TYPES[kind]], use_stemmer=True)
     wanted = sum(
         max(
-            theirs.score(reference, a.text)[rouge.TYPES[kind]].fmeasure
+            theirs.score(reference, a.text or "")[rouge.TYPES[kind]].fmeasure
             for reference in a.references
         )
         for a in answers
@@ -178,7 +178,7 @@ def test_bleu_agrees_with_nltk_where_every_answer_has_four_words():
 def test_without_a_common_four_gram_multi_bleu_is_zero_and_sacrebleu_smooths():
     answers = [answer("the cat sat down quickly", "a cat sat on the mat")]
     assert multi(answers) == 0
-    assert bleu.sacre_bleu().compute(answers) > 0
+    assert (bleu.sacre_bleu().compute(answers) or 0) > 0
 
 
 @pytest.mark.parametrize("lower", [False, True])
