@@ -164,7 +164,7 @@ def test_every_style_that_makes_sense_answers(style: str, tokenizer: Tokenizer) 
         shape = Shape(1, 32, 2, tokenizer.special.padded, positions=96)
         questions = asked(made(text), record, How(style=style.removeprefix("bert-")))
         chosen: Any = STYLES[style]
-        model, head = build(shape, 0), chosen.head(shape, questions)
+        model, head = build(shape, 0), chosen.head(shape.hidden, questions)
         items = chosen.encode(questions, tokenizer, 64)
         assert torch.isfinite(chosen.loss(model, head, items, tokenizer))
         [answer] = chosen.answer(model, head, items, tokenizer)
