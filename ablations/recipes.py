@@ -9,7 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
-from ablations.settings import Amount, Count, Portion, Positive, Power, Rate, Share, Size
+from ablations.settings import (
+    Amount,
+    Beams,
+    Count,
+    Epochs,
+    Length,
+    Portion,
+    Positive,
+    Power,
+    Rate,
+    Share,
+    Tokens,
+)
 
 Decay = Literal["cosine", "linear", "constant"]
 
@@ -29,7 +41,7 @@ class Pretraining:
     betas: Annotated[tuple[Portion, Portion], "AdamW's two averages"] = (0.9, 0.98)
     eps: Annotated[Rate, "AdamW's epsilon"] = 1e-6
     clip: Annotated[Positive, "largest norm of a gradient"] = 1.0
-    length: Annotated[Count, "raw tokens of a sequence"] = 512
+    length: Annotated[Length, "raw tokens of a sequence"] = 512
     dropout: Annotated[Portion, "dropout of the residual stream"] = 0.1
     attention_dropout: Annotated[Portion, "dropout of attention's weights"] = 0.1
 
@@ -55,11 +67,11 @@ REFERENCE_PRETRAINING: Mapping[str, Pretraining] = {
 class Decoding:
     """How a generating model writes."""
 
-    beams: Annotated[Size, "hypotheses kept by the beam search; 1 is greedy"] = 1
+    beams: Annotated[Beams, "hypotheses kept by the beam search; 1 is greedy"] = 1
     length_penalty: Annotated[Power, "scores are divided by length ** this"] = 0.0
-    min_length: Annotated[Amount, "tokens written at least"] = 0
-    max_length: Annotated[Count, "tokens written at most"] = 64
-    no_repeat_ngram: Annotated[Amount, "n-grams of this size occur once; 0: any may repeat"] = 0
+    min_length: Annotated[Tokens, "tokens written at least"] = 0
+    max_length: Annotated[Length, "tokens written at most"] = 64
+    no_repeat_ngram: Annotated[Tokens, "n-grams of this size occur once; 0: any may repeat"] = 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,7 @@ class Finetuning:
     """How a pretrained model is finetuned on one task."""
 
     lr: Annotated[Rate, "peak learning rate"]
-    epochs: Annotated[Count, "passes over the training rows"]
+    epochs: Annotated[Epochs, "passes over the training rows"]
     batch: Annotated[Count, "questions per optimizer step"]
     warmup: Annotated[Portion, "share of all steps that is linear warm-up"]
     decay: Annotated[Decay, "how the learning rate falls after the warm-up"] = "linear"
@@ -77,9 +89,9 @@ class Finetuning:
     eps: Annotated[Rate, "AdamW's epsilon"] = 1e-8
     clip: Annotated[Positive, "largest norm of a gradient"] = 1.0
     dropout: Annotated[Portion, "dropout of the residual stream"] = 0.1
-    max_length: Annotated[Size, "positions of the source (Part A) at most"] = 256
+    max_length: Annotated[Length, "positions of the source (Part A) at most"] = 256
     label_smoothing: Annotated[Portion, "share of a target's mass that all words get"] = 0.0
-    target_length: Annotated[Amount, "tokens of a target at most"] = 0
+    target_length: Annotated[Tokens, "tokens of a target at most"] = 0
     decoding: Decoding = field(default_factory=Decoding)
 
 

@@ -25,6 +25,9 @@ Positive = Annotated[float, Gt(0), Le(1e6)]
 Power = Annotated[float, Ge(-10), Le(10)]
 Activation = Literal["gelu", "gelu_tanh"]
 Length = Annotated[int, Ge(4), Le(65_536)]  # of a sequence, in tokens
+Tokens = Annotated[int, Ge(0), Le(65_536)]  # a length that may be none
+Epochs = Annotated[int, Ge(1), Le(10_000)]
+Beams = Annotated[int, Ge(1), Le(1000)]
 Factor = Annotated[Fraction, Gt(0), Le(10**4)]
 
 RATIO = re.compile(r"[0-9]{1,9}/[1-9][0-9]{0,8}")

@@ -1,12 +1,19 @@
-"""Everything about a grid but running it: `python -m harness table|explain|why|schema|verify`."""
+"""All about a grid but running it: tables, explanations, what would run again, what there is."""
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from harness.errors import StoreDamaged, UserError
+from harness.run.command import SET, report, unread
+
+LISTED = (
+    *("systems", "tasks", "styles", "scales", "recipes"),
+    *("settings", "metrics", "tables", "objectives"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,8 +24,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        from harness.run.command import unread
-
         return unread()
     except UserError as error:
         print(error, file=sys.stderr)
@@ -37,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(answer=answer)
         if grid:
             added.add_argument("grid", help="the grid's YAML file")
-            added.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+            added.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=SET)
         added.add_argument("--store", help="where results are kept (default: machine.store)")
         return added
 
@@ -49,28 +54,29 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("step", help="its name, kind/name, folder or digest")
     schema = command("schema", _schema, "The JSON Schema of grids, for editors.", grid=False)
     schema.add_argument("out", nargs="?", help="a file to write (default: standard output)")
+    listed = command("list", _list, "What a grid may name, a line each.", grid=False)
+    listed.add_argument("kind", nargs="?", choices=LISTED, help="of these only")
     verify = command("verify", _verify, "Read every result in a store and check it.", grid=False)
     verify.add_argument("root", nargs="?", help="the store (default: store)")
     verify.add_argument("--quarantine", action="store_true", help="move what is damaged out")
     return parser
 
 
-def _loaded(options: argparse.Namespace) -> tuple[Any, Any]:
+def _loaded(options: argparse.Namespace, *, to_run: bool = False) -> tuple[Any, Any]:
     from harness.grid import load as grids
     from harness.store.store import Store
 
-    grid = grids.load(options.grid, options.set)
+    grid = grids.load(options.grid, options.set, to_run=to_run)
     return grid, Store(grids.machine(grid, store=options.store).store)
 
 
 def _table(options: argparse.Namespace) -> int:
-    from harness.run.command import report
-
     grid, store = _loaded(options)
-    if not (store.root / "grids" / grid.name / "cells.json").exists():
+    if not _ran(grid, store, options):
         from harness.grid.expansion import expand
         from harness.store import manifest
 
+        grid, store = _loaded(options, to_run=True)
         expansion = expand(grid)
         store.open()
         manifest.write(grid, expansion, store, *manifest.known(store, expansion.steps))
@@ -82,8 +88,39 @@ def _explain(options: argparse.Namespace) -> int:
     from results.explanation import explain
 
     grid, store = _loaded(options)
+    _ran(grid, store, options)
     print(explain(store.root, grid.name, options.table, options.row, options.column), end="")
     return 0
+
+
+def _ran(grid: Any, store: Any, options: argparse.Namespace) -> bool:
+    """Whether this very grid was run in the store. Refuses when another one of its name was."""
+    from harness.store.manifest import stale
+
+    changed = stale(grid, store)
+    if not changed:
+        return changed is not None
+    told = [f"  {name}: {_brief(there)} there, {_brief(now)} now" for name, there, now in changed]
+    again = shlex.join(
+        ["python", "-m", "harness.run", options.grid]
+        + [word for each in options.set for word in ("--set", each)]
+        + (["--store", options.store] if options.store else [])
+    )
+    raise UserError(
+        "\n".join(
+            [
+                f"{store.root}/grids/{grid.name} is of another grid than {options.grid}:",
+                *told[:5],
+                *([f"  and {len(told) - 5} more"] if len(told) > 5 else []),
+                f"run it, which repeats nothing that is done: {again}",
+            ]
+        )
+    )
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else text[:57] + "..."
 
 
 def _why(options: argparse.Namespace) -> int:
@@ -91,7 +128,7 @@ def _why(options: argparse.Namespace) -> int:
     from harness.plan.why import find, why
     from tasks.errors import nearest
 
-    grid, store = _loaded(options)
+    grid, store = _loaded(options, to_run=True)
     steps = expand(grid).steps
     found = find(steps, options.step)
     if not found:
@@ -99,6 +136,13 @@ def _why(options: argparse.Namespace) -> int:
         raise UserError(f"the grid has no step {options.step!r}{close}")
     for step in found:
         print("\n".join(why(step, store)))
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    from harness.grid.listing import listing
+
+    print(listing(options.kind), end="")
     return 0
 
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from glm.objectives.layout import Ask, Layout
 
-DECODING = ("beams", "length_penalty", "min_length", "max_length", "no_repeat_ngram")
-WRITING = ("label_smoothing", "target_length", *(f"decoding.{name}" for name in DECODING))
 # Finetuning settings that only some styles know; every style that is trained knows the others.
-PARTICULAR = frozenset(WRITING)
+WRITING = ("label_smoothing", "target_length", "decoding.no_repeat_ngram")
+SEARCHING = (*WRITING, "decoding.beams", "decoding.length_penalty", "decoding.min_length")
+PARTICULAR = frozenset(
+    (*SEARCHING, "decoding.max_length")
+)  # `target_length` bounds what is written
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Requirement:
 
     @property
     def writes(self) -> bool:
-        """Whether its answers are written out, so that how they are decoded counts."""
-        return set(WRITING) <= set(self.settings)
+        """Whether its answers are written out."""
+        return "target_length" in self.settings
 
 
 # In the order of preference where nothing is said.
@@ -48,7 +50,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
         "classifier", "vector", "a linear layer on the vector of the whole input"
     ),
     "seq2seq": Requirement(
-        "seq2seq", "one blank", "one blank is written out, from left to right", WRITING
+        "seq2seq", "one blank", "one blank is written out, from left to right", SEARCHING
     ),
     "infill": Requirement(
         "infill", "many blanks", "all blanks of a document are written out", WRITING

@@ -32,18 +32,33 @@ SHIPPED = Catalogue()
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def load(path: str | Path, options: Sequence[str] = (), known: Catalogue = SHIPPED) -> Grid:
-    """The grid in a file with `--set` options applied. Raises UserError with every problem."""
-    return checked(opened(Path(path)), options, known)
+def load(
+    path: str | Path,
+    options: Sequence[str] = (),
+    known: Catalogue = SHIPPED,
+    *,
+    to_run: bool = True,
+) -> Grid:
+    """The grid in a file with `--set` options applied. Raises UserError with every problem.
+
+    A grid whose results are only read (not `to_run`) needs none of its files.
+    """
+    return checked(opened(Path(path)), options, known, to_run=to_run)
 
 
-def checked(document: Document, options: Sequence[str] = (), known: Catalogue = SHIPPED) -> Grid:
+def checked(
+    document: Document,
+    options: Sequence[str] = (),
+    known: Catalogue = SHIPPED,
+    *,
+    to_run: bool = True,
+) -> Grid:
     """The grid in a document. Raises UserError with every problem, in the order of their places."""
     grid = None
     if isinstance(document.value, dict):
         for option in options:
             override(document, option)
-        grid = _grid(document, known)
+        grid = _grid(document, known, to_run)
     elif not document.problems:
         document.blame((), "is no mapping: write `tables: [table1]` and the like")
     if document.problems or grid is None:
@@ -54,7 +69,7 @@ def checked(document: Document, options: Sequence[str] = (), known: Catalogue = 
     return grid
 
 
-def _grid(document: Document, known: Catalogue) -> Grid:
+def _grid(document: Document, known: Catalogue, to_run: bool) -> Grid:
     """The grid as far as it can be read, with everything blamed that is wrong with it."""
     read = _validated(Grid, document.value, document, ()) or Grid.model_validate({})
     grid = _placed(read, document, known)
@@ -75,8 +90,9 @@ def _grid(document: Document, known: Catalogue) -> Grid:
     # What the tables need as a whole.
     check.idle()
     check.size(tables)
-    files.check(grid, document)
-    if sized:
+    if to_run:
+        files.check(grid, document)
+    if to_run and sized:
         limits.check(grid, document)
     return grid
 

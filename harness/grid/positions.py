@@ -84,11 +84,6 @@ class Document:
         if not place.line or place not in [problem.place for problem in self.problems]:
             self.blame(path, message, key=key)
 
-    def said(self, path: Key, message: str) -> str:
-        """A problem at a path as text, with the place where that is known."""
-        place = self.place(path)
-        return str(Problem(place, message)) if place.source else message
-
 
 def opened(path: Path) -> Document:
     """The file's document. Syntax errors are problems of it, not exceptions."""
@@ -186,6 +181,11 @@ class _Reader:
             self.document.blame(path, f"{text} is no number that can be computed with")
             return None
         return float(text) if FLOAT.fullmatch(text) else text
+
+
+def dumped(value: Any) -> str:
+    """A document's value as text that reads as the same value."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
 
 
 def override(document: Document, option: str) -> None:

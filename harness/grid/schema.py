@@ -3,6 +3,8 @@
 No key is required here: what is left out is blamed by the check, together with all the rest.
 """
 
+import copy
+import dataclasses
 import re
 from collections import Counter
 from pathlib import Path
@@ -21,8 +23,8 @@ from pydantic import (
 from ablations.tables import Table
 from glm.objectives.amounts import Unit
 from harness.code.catalogue import Catalogue
-from harness.errors import UserError
-from harness.grid.positions import Document, Key
+from harness.grid.positions import Document, dumped
+from harness.steps.identity import canonical
 
 MOST_SEEDS = 10_000
 
@@ -288,6 +290,24 @@ class Grid(_Model):
         """The folder that paths in the grid's file are relative to."""
         return Path(self._document.source).parent.absolute()
 
-    def fault(self, path: Key, message: str) -> UserError:
-        """The error that something is wrong at a place of the grid."""
-        return UserError(self._document.said(path, message))
+    @property
+    def asked(self) -> dict[str, Any]:
+        """All that the grid asks for, as plain values: how it is run and its name are no part."""
+        asked = self.model_dump(exclude={"name", "tables", "machine", "limits"})
+        place = self._document.values.get(("data", "root"))
+        if place is not None and place.line:  # as written: the file may be moved with its data
+            asked["data"]["root"] = self._document.value["data"]["root"]
+        tables = {table.id: dataclasses.asdict(table) for table in self._tables}
+        return canonical({**asked, "tables": tables}, place="grid")
+
+    @property
+    def text(self) -> str:
+        """The grid as YAML that asks for the same from anywhere, with what `--set` has changed."""
+        written = copy.deepcopy(self._document.value)
+        for key, of, value in (
+            ("root", "data", self.data.root),
+            ("store", "machine", self.machine.store),
+        ):
+            if key in (written.get(of) or {}) and value:
+                written[of][key] = value
+        return dumped(written)

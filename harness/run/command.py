@@ -15,6 +15,8 @@ from typing import Any
 
 from harness.errors import StoreDamaged, UserError, disk_full
 
+SET = "override one of its values, tables.0.split=test; a path is relative to here"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a grid; returns the exit code."""
@@ -57,9 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--plan", action="store_true", help="say what would be done, and do nothing"
     )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one of its values"
-    )
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=SET)
     parser.add_argument("--store", help="where results are kept (default: machine.store)")
     parser.add_argument("--address", help="a Ray cluster: auto, or host:port")
     parser.add_argument("--executor", choices=("auto", "ray", "inline"))
@@ -105,7 +105,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
         plan = plans.make(expansion, store, machine)
     if not options.quiet:
         print("\n".join(planned.summary(plan, store)), flush=True)
-    _keep(options.grid, store, grid.name)
+    keep(grid, store, options)
     manifest.write(grid, expansion, store, *manifest.known(store, expansion.steps))
     schedule = drive(
         expansion.steps,
@@ -124,13 +124,13 @@ def _run(options: argparse.Namespace, command: str) -> int:
     return _close(schedule, time.monotonic() - began, options.quiet)
 
 
-def _keep(path: str, store: Any, name: str) -> None:
-    """The grid as it was run, beside its results."""
-    folder = store.root / "grids" / name
+def keep(grid: Any, store: Any, options: argparse.Namespace) -> None:
+    """The grid as it was run, with what `--set` changed and whole paths, beside its results."""
+    folder = store.root / "grids" / grid.name
     folder.mkdir(parents=True, exist_ok=True)
-    with open(path, "rb") as file:
-        text = file.read()
-    (folder / "grid.yaml").write_bytes(text)
+    changed = "".join(f" --set {shlex.quote(each)}" for each in options.set)
+    head = f"# {options.grid}{changed}\n"
+    (folder / "grid.yaml").write_text(head + grid.text, encoding="utf-8")
 
 
 def report(store: Any, name: str) -> None:

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.grid.expansion import Cell, Expansion, Trial
+from harness.grid.schema import Grid
+from harness.plan.why import changes
 from harness.steps.step import Step, ordered
 from harness.store import edited
 from harness.store.about import about, examples
@@ -21,7 +23,7 @@ VERSION = 1
 
 
 def write(
-    grid: Any,
+    grid: Grid,
     expansion: Expansion,
     store: Store,
     status: Mapping[str, str],
@@ -36,6 +38,7 @@ def write(
         "match": grid.match,
         "recipe": grid.recipe,
         "data": grid.data.kind,
+        "asked": grid.asked,
         "about": about(grid, expansion, store),
         "tables": [asdict(table) for table in expansion.tables],
         "cells": [view.cell(cell) for cell in expansion.cells],
@@ -50,6 +53,15 @@ def write(
     folder = store.root / "grids" / grid.name
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "cells.json", facts)
+
+
+def stale(grid: Grid, store: Store) -> list[tuple[str, Any, Any]] | None:
+    """What the manifest was asked that the grid does not ask, as (name, there, now).
+
+    None where there is no manifest; empty where it is this grid's.
+    """
+    found = read_json(store.root / "grids" / grid.name / "cells.json")
+    return None if found is None else changes(found.get("asked", {}), grid.asked)
 
 
 class _View:

@@ -5,15 +5,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from glm.adaptation.requirements import REQUIREMENTS, fitting
+from glm.adaptation.styles import STYLES
+from harness.code.catalogue import Catalogue
 from harness.errors import UserError
 from harness.grid import load as grids
+from harness.grid.expansion import expand
 from harness.grid.json_schema import json_schema
 from harness.run import command
+from tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -198,6 +204,128 @@ def test_nonsense_is_refused_by_the_command_line_in_one_report(
     assert said in output.err and output.err.endswith("nothing was run\n")
     line, column, message = output.err.removeprefix(f"{path}:").split(":", 2)
     assert text.splitlines()[int(line) - 1][int(column) - 1 :].startswith(at) and message
+
+
+def test_a_row_is_told_apart_by_what_differs_and_says_it(tmp_path: Path):
+    rows = """[glm-large, {variant: glm-large, style: classifier},
+      {variant: glm-large, set: {lr: 0.0001, epochs: 3}}, {variant: glm-large, set: {lr: 2e-5}},
+      {variant: bert-large, set: {objective.ratio: 0.25}}]"""
+    (table,) = load(tmp_path, own(rows, more=", reference: glm-large+lr=2e-5")).resolved_tables
+    assert {row.id: row.label for row in table.rows} == {
+        "glm-large": "GLM Large",
+        "glm-large+classifier": "GLM Large, classifier",
+        "glm-large+lr=1e-4+epochs=3": "GLM Large, lr 1e-4, epochs 3",
+        "glm-large+lr=2e-5": "GLM Large, lr 2e-5",
+        "bert-large": "BERT Large, ratio 0.25",
+    }
+    columns = "[{task: yahoo, options: {ratio: 0.1}}, {task: yahoo, options: {ratio: 0.3}}]"
+    (table,) = load(tmp_path, own("[glm-large]", columns)).resolved_tables
+    assert [column.id for column in table.columns] == ["yahoo+ratio=0.1", "yahoo+ratio=0.3"]
+
+
+def test_the_way_of_asking_follows_the_system(tmp_path: Path):
+    rows = "[glm-large, bert-large, gpt-large, unilm-large]"
+    expansion = expand(load(tmp_path, own(rows, "[cb]")))
+    styles = {cell.row: cell.trials[0].predictions.spec.style for cell in expansion.cells}
+    cloze = dict.fromkeys(("glm-large", "gpt-large", "unilm-large"), "cloze")
+    assert styles == {**cloze, "bert-large": "bert-cloze"}
+    signed = {cell.row: cell.trials[0].score.spec.signatures[0] for cell in expansion.cells}
+    assert "|style:bert-cloze|" in signed["bert-large"] and "|style:cloze|" in signed["glm-large"]
+    expansion = expand(load(tmp_path, own("[glm-large, bert-large]", "[yahoo]")))
+    assert [cell.trials[0].predictions.spec.style for cell in expansion.cells] == [
+        "infill",
+        "bert-infill",
+    ]
+
+
+def test_the_default_style_of_every_system_and_task_is_one_that_can_be(tmp_path: Path):
+    known, asked = Catalogue(), 0
+    for name, system in known.systems.items():
+        for task in known.tasks.values():
+            if fitting(task.styles, system.objective.layout):
+                split = "test" if task.group == "language" else "dev"
+                text = own(f"[{name}]", f"[{task.name}]", f", split: {split}")
+                asked += len(expand(load(tmp_path, text)).cells)
+    assert asked > 200
+
+
+def test_a_task_without_a_recipe_has_a_default_one(tmp_path: Path):
+    one = replace(TASKS["rte"], name="mine")
+    other = replace(TASKS["xsum"], name="written")
+    known = Catalogue()
+    known.__dict__["tasks"] = {**TASKS, "mine": one, "written": other}
+    path = tmp_path / "grid.yaml"
+    path.write_text("scale: paper\nmachine: {gpus: {pretrain: 8}}\n" + own("[glm-large]", "[mine]"))
+    (cell,) = expand(grids.load(path, known=known)).cells
+    assert cell.trials[0].predictions.spec.epochs == 10 and "recipe:default" in cell.conditions
+    path.write_text(path.read_text().replace("[mine]", "[written]"))
+    (cell,) = expand(grids.load(path, known=known)).cells
+    assert cell.trials[0].predictions.spec.decoding.beams == 5
+
+
+def test_a_path_is_relative_to_the_grids_file_and_with_set_to_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "there" / "text").mkdir(parents=True)
+    (tmp_path / "here" / "text").mkdir(parents=True)
+    for place in ("there", "here"):
+        (tmp_path / place / "text" / "a.txt").write_text("A line.\n")
+    path = tmp_path / "there" / "grid.yaml"
+    more = "data: {root: text, corpus: {path: a.txt}}\nmachine: {store: results}\n"
+    path.write_text(own("[glm-large]", "[cb]") + more)
+    monkeypatch.chdir(tmp_path / "here")
+    grid = grids.load(path)
+    assert grid.data.root == str(tmp_path / "there/text")
+    assert grids.machine(grid).store == str(tmp_path / "there/results")
+    assert grids.load(path, ["data.root=text"]).data.root == str(tmp_path / "here/text")
+    with pytest.raises(UserError, match=r"grid.yaml:2:35: no file .*there/text/b.txt"):
+        path.write_text(path.read_text().replace("a.txt", "b.txt"))
+        grids.load(path)
+    path.write_text(path.read_text().replace("root: text", "root: nowhere"))
+    with pytest.raises(UserError, match=r"grid.yaml:2:14: no folder .*there/nowhere"):
+        grids.load(path)
+
+
+def test_a_corpus_field_that_is_not_there_is_found_before_anything_runs(tmp_path: Path):
+    (tmp_path / "a.jsonl").write_text('{"body": "A line."}\n')
+    text = own("[glm-large]") + "data: {corpus: {path: a.jsonl, field: text}}\n"
+    said = errors(tmp_path, text)
+    assert (
+        said[0].startswith("grid.yaml:2:39: ") and "no JSON object with text in 'text'" in said[0]
+    )
+    assert load(tmp_path, text.replace("field: text", "field: body"))
+
+
+def test_what_a_grid_may_name_is_listed_at_once_and_without_torch():
+    code = (
+        "import sys; from harness.__main__ import main; main(['list'])\n"
+        "print('HEAVY', [n for n in ('torch', 'ray', 'datasets') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "HEAVY []", done.stderr
+    for name, says in (
+        ("glm-large", "GLM Large; 24 x 1024; learns BlankInfilling"),
+        ("cb", "CB; asked as cloze, classifier"),
+        ("finetune: lr", "peak learning rate (number, above 0, at most 1)"),
+    ):
+        found = [line for line in lines if line.strip().startswith(f"{name} ")]
+        assert any(says in line for line in found), name
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_style_knows_the_settings_that_the_table_says(style: str):
+    known = {each.name for each in fields(type(STYLES[style]))}  # type: ignore[arg-type]
+    needs = REQUIREMENTS[style]
+    for field, setting in (
+        ("label_smoothing", "label_smoothing"),
+        ("target", "target_length"),
+        ("beams", "decoding.beams"),
+        ("length_penalty", "decoding.length_penalty"),
+        ("min_length", "decoding.min_length"),
+        ("ngram", "decoding.no_repeat_ngram"),
+    ):
+        assert (field in known) == (setting in needs.settings), setting
 
 
 def test_limits_are_raised_where_much_is_meant(tmp_path: Path):

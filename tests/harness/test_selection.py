@@ -20,6 +20,7 @@ class Work:
 
     folder: Path
     inputs: dict[str, Path] = field(default_factory=dict)
+    how: dict[str, Any] = field(default_factory=dict)
 
 
 def rows(passages: int) -> list[dict[str, Any]]:

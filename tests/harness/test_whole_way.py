@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from harness.grid import load as grids
 from harness.grid.expansion import expand
 from harness.run import command as run
 from harness.run import driver as drive
-from harness.steps import finetuning
+from harness.steps import finetuning, predictions
 from harness.steps.step import Machine, Step
 from harness.store.store import Store
 from tasks.sums import COMBINATIONS
@@ -334,6 +334,37 @@ def test_a_sweep_chooses_on_dev_and_a_diverged_trial_is_not_chosen(tiny: Ran):
     assert values[2] is None and chosen["selection_value"] == max(values[:2])
     score = json.loads((tiny.store / cell["score"] / "scores.json").read_text())
     assert score["split"] == "test" and score["metrics"]["rg1"]["value"] == chosen["value"]
+
+
+def test_tables_are_those_of_the_grid_that_is_named(tiny: Ran, capsys: pytest.CaptureFixture[str]):
+    store = ["--store", str(tiny.store)]
+    kept = tiny.store / "grids" / "tiny" / "grid.yaml"
+    assert grids.load(kept).asked == grids.load(tiny.grid).asked
+    assert asked.main(["table", str(tiny.grid), *store]) == 0
+    assert "understanding" in capsys.readouterr().out
+    for command in (["table"], ["explain"]):
+        what = ["understanding", "cloze", "cb"] if command == ["explain"] else []
+        other = [*command, str(tiny.grid), *what, "--set", "overrides.steps=7", *store]
+        assert asked.main(other) == 2
+        said = capsys.readouterr()
+        assert "is of another grid" in said.err and not said.out
+        assert "overrides.steps: 6 there, 7 now" in said.err
+        assert f"harness.run {tiny.grid} --set overrides.steps=7 --store {tiny.store}" in said.err
+    # How a grid is run is no part of what it asks.
+    assert asked.main(["table", str(tiny.grid), "--set", "machine.cpus=1", *store]) == 0
+    capsys.readouterr()
+
+
+def test_answers_are_computed_at_the_precision_of_their_spec(tiny: Ran):
+    heldout = next(s for s in tiny.steps if s.kind == "zeroshot" and s.spec.task == "heldout")
+    other = Step("zeroshot", heldout.name, replace(heldout.spec, precision="bf16"), heldout.inputs)
+    store = Store(tiny.store)
+    machine = Machine(executor="inline", store=str(tiny.store))
+    drive.drive({other.digest: other}, store, machine, quiet=True)
+    read = (predictions.read(store.path(step) / "predictions.parquet") for step in (heldout, other))
+    exact, rounded = ([answer.values["nll"] for answer in answers] for answers in read)
+    assert exact != rounded
+    assert rounded == pytest.approx(exact, rel=0.01)
 
 
 def test_a_mistake_exits_with_2_and_makes_nothing(
