@@ -100,36 +100,14 @@ def round_up(size: int, multiple: int) -> int:
     return -(-size // multiple) * multiple
 
 
-def stack(
-    examples: Sequence[Example], pad_to_multiple: int = 8, pad: int = 0, width: int = 0
-) -> Batch:
-    """One example per row; rows are padded to the longest one (or to `width`, if that is more)."""
-    return _lay([[example] for example in examples], pad_to_multiple, pad, width)
+def laid(rows: Sequence[Sequence[Example]], pad: int = 0, multiple: int = MULTIPLE) -> Batch:
+    """Rows of examples as a batch: first the contexts of a row, then what follows each of them.
 
-
-def pack(examples: Sequence[Example], width: int, pad_to_multiple: int = 8, pad: int = 0) -> Batch:
-    """Several examples per row where they fit in `width`: first fit, longest first.
-
-    Each stays a document of its own, so nobody sees a neighbour, and positions are its own: the
-    loss is the one that `stack` would give. An example longer than `width` gets its own row.
+    Every example is a document of its own, so nobody sees a neighbour, and positions are its own:
+    the loss is that of examples with a row each.
     """
-    rows: list[list[Example]] = []
-    room: list[int] = []
-    for example in sorted(examples, key=lambda e: -e.length):
-        at = next((i for i, free in enumerate(room) if free >= example.length), -1)
-        if at < 0:
-            at = len(rows)
-            rows.append([])
-            room.append(width)
-        rows[at].append(example)
-        room[at] -= example.length
-    return _lay(rows, pad_to_multiple, pad, 0)
-
-
-def _lay(rows: Sequence[Sequence[Example]], multiple: int, pad: int, width: int) -> Batch:
-    """Write rows of examples: first the contexts of a row, then what follows each of them."""
     longest = max((sum(e.length for e in row) for row in rows), default=0)
-    shape = (len(rows), round_up(max(longest, width, 1), multiple))
+    shape = (len(rows), round_up(max(longest, 1), multiple))
     tokens, document = np.full(shape, pad, np.int32), np.full(shape, -1, np.int32)
     position, inner, branch, target = (np.zeros(shape, np.int32) for _ in range(4))
     target[:] = -1

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from glm.data.example import Example, pack, padded, part, stack
+from glm.data.example import Example, laid, padded, part
 from glm.data.stream import TokenStream, batch_at, stream, windows
 from glm.objectives.blank_infilling import BlankInfilling, infill
 from glm.objectives.causal import Causal
@@ -129,7 +129,7 @@ def test_a_fixed_shape_adds_only_what_weighs_nothing():
 
 def test_packing_keeps_every_example_and_hides_its_neighbours():
     examples = [infill(list(range(30, 30 + n)), [(2, 4)], SPECIAL) for n in (9, 20, 6, 14, 8)]
-    batch = pack(examples, width=36)
+    batch = laid([examples[:2], examples[2:]])
     assert batch.rows < len(examples)
     assert batch.positions == sum(e.length for e in examples)
     assert (batch.branch_BT[:, 1:] >= batch.branch_BT[:, :-1])[batch.document_BT[:, 1:] >= 0].all()
@@ -150,7 +150,7 @@ def test_candidates_that_share_a_context_do_not_see_each_other():
     tokens = np.arange(10, 17)
     branch = np.array([0, 0, 0, 1, 1, 2, 2])
     example = Example(tokens, np.full(7, -1), np.zeros((2, 7), int), 3, branch)
-    visible = stack([example], pad_to_multiple=1).visible()[0]
+    visible = laid([[example]], multiple=1).visible()[0]
     assert visible[6].tolist() == [True, True, True, False, False, True, True]
     assert visible[3].tolist() == [True, True, True, True, False, False, False]
     assert visible[0].tolist() == [True, True, True, False, False, False, False]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glm.data.example import stack
+from glm.data.example import laid
 from glm.data.special import Special
 from glm.objectives.blank_infilling import BlankInfilling, infill
 from glm.objectives.documents import documents
@@ -195,7 +195,7 @@ def test_packed_documents_do_not_see_each_other():
 def test_part_a_is_bidirectional_and_part_b_causal():
     golden = json.loads((GOLDEN / "18_attention_mask.json").read_text())["cases"][0]
     example = infill([11, 12, 13], [(1, 2)], SPECIAL)
-    batch = stack([replace(example, context=golden["sep"])], pad_to_multiple=1)
+    batch = laid([[replace(example, context=golden["sep"])]], multiple=1)
     sep, visible = golden["sep"], batch.visible()[0]
     size = batch.width
     assert visible.tolist() == [[k < sep or k <= q for k in range(size)] for q in range(size)]
