@@ -9,6 +9,7 @@ from tasks.generation.gigaword import GIGAWORD
 from tasks.generation.squad_qg import SQUAD_QG
 from tasks.generation.xsum import XSUM
 from tasks.generation.yahoo import YAHOO
+from tasks.language.blimp import BLIMP
 from tasks.language.heldout import HELDOUT
 from tasks.language.lambada import LAMBADA
 from tasks.language.wikitext import WIKITEXT
@@ -29,7 +30,7 @@ LANGUAGE = (LAMBADA, HELDOUT, WIKITEXT)
 
 AT = "@"  # "rte@2" is RTE at level 2
 
-TASKS: dict[str, Task] = {task.name: task for task in (*SUPERGLUE, *GENERATION, *LANGUAGE)}
+TASKS: dict[str, Task] = {task.name: task for task in (*SUPERGLUE, *GENERATION, *LANGUAGE, BLIMP)}
 GROUPS: dict[str, tuple[str, ...]] = {
     "superglue": tuple(task.name for task in SUPERGLUE),
     "generation": tuple(task.name for task in GENERATION),

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from tasks.spec import Blank, Classify, Cloze, Continue, Part, Question, Text
+from tasks.spec import Blank, Classify, Cloze, Compare, Continue, Part, Question, Text
 
 MASK = "[MASK]"
 
@@ -34,6 +34,8 @@ def show(question: Question) -> str:
             body += _options(question.labels, question.gold)
             parts = (part for part in question.inputs[0] if isinstance(part, Part))
             body += [f"    mark {part.mark}: {part.text!r}" for part in parts if part.mark]
+        case Compare():
+            body = _options(question.texts, question.gold)
         case Continue():
             body = _wrapped(question.context) if question.context else []
             body += [f"    -> {line}" for line in textwrap.wrap(_visible(question.target), 90)[:8]]

@@ -122,7 +122,17 @@ class Continue:
     mode: str = "unidirectional"  # or "bidirectional": the context sits in Part A
 
 
-Question = Cloze | Classify | Generate | Continue
+@dataclass(frozen=True)
+class Compare:
+    """Whole texts, of which a model finds one likelier than the others by its own likelihood."""
+
+    id: str
+    texts: tuple[str, ...]
+    gold: tuple[int, ...] = ()
+    group: str = ""
+
+
+Question = Cloze | Classify | Generate | Continue | Compare
 
 
 @dataclass(frozen=True)
@@ -187,7 +197,7 @@ class Metric:
 class How:
     """How a task is asked. Everything here changes scores and belongs to a cell's signature."""
 
-    style: str = "cloze"  # cloze | classifier | seq2seq | infill | lm
+    style: str = "cloze"  # cloze | classifier | seq2seq | infill | lm | likelihood
     train: bool = False  # training questions differ from evaluation's (ReCoRD, COPA, WSC)
     pattern: int = 0
     mode: str = ""  # WSC: rank | generate | classify; LM: unidirectional | bidirectional
@@ -200,7 +210,8 @@ class OnHub:
     """Where a task's rows are on the Hugging Face hub, pinned, and how one becomes rows of ours."""
 
     path: str  # "aps/super_glue"
-    config: str  # "copa"; empty: the data set's only configuration
+    # "copa"; empty: the data set's only configuration; several: their rows in turn
+    config: str | tuple[str, ...]
     revision: str  # a full commit hash
     rows: Callable[[Mapping[str, Any]], list[Row]]  # raises BadRow
     splits: Mapping[str, str] = field(

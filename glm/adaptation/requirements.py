@@ -1,8 +1,8 @@
 """What each style asks of a task and needs of a model, so that what cannot be is refused early.
 
-A task offers ways of asking (`Task.styles`: cloze, classifier, seq2seq, infill, lm). A pretraining
-says what its model can be asked (`Layout.serves`). A style joins one of each. Apart from the styles
-themselves (`glm.adaptation.styles`), which need torch.
+A task offers ways of asking (`Task.styles`: cloze, classifier, seq2seq, infill, lm, likelihood). A
+pretraining says what its model can be asked (`Layout.serves`). A style joins one of each. Apart
+from the styles themselves (`glm.adaptation.styles`), which need torch.
 """
 
 from collections.abc import Iterable, Mapping
@@ -63,6 +63,18 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     ),
     "lm": Requirement(
         "lm", "continuation", "a text's likelihood, without finetuning", trained=False
+    ),
+    "likelihood": Requirement(
+        "likelihood",
+        "continuation",
+        "which of two texts is likelier, read from left to right, without finetuning",
+        trained=False,
+    ),
+    "pseudo-likelihood": Requirement(
+        "likelihood",
+        "masked tokens",
+        "which of two texts is likelier, each token masked in turn, without finetuning",
+        trained=False,
     ),
 }
 

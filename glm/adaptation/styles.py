@@ -27,6 +27,7 @@ from torch import nn
 
 from glm.adaptation.classifier import ClassifierStyle
 from glm.adaptation.cloze import ClozeStyle
+from glm.adaptation.comparison import ComparisonStyle
 from glm.adaptation.infilling import InfillStyle
 from glm.adaptation.items import Item
 from glm.adaptation.likelihood import LanguageStyle
@@ -74,4 +75,6 @@ STYLES: Mapping[str, Style] = {
     "infill": InfillStyle(),
     "bert-infill": BertInfillStyle(),
     "lm": LanguageStyle(),
+    "likelihood": ComparisonStyle(),
+    "pseudo-likelihood": ComparisonStyle(masked=True),
 }

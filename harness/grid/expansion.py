@@ -266,6 +266,7 @@ class Cells:
             options=unleveled(how.options),
             window=self.scale.window,
             stride=self.scale.window // 2,
+            style=asking.style,
             precision=self.models.precision,
         )
         dataset = self.models.sources.dataset(task, (table.split,), asking.variant)
@@ -274,7 +275,8 @@ class Cells:
             "tokenizer": pretrained.inputs["tokenizer"],
             "dataset": dataset,
         }
-        name = slug(f"{asking.variant.name}-{task.name}-{how.mode}-s{pretrained.spec.seed}")
+        about = "-".join(filter(None, (task.name, how.mode)))
+        name = slug(f"{asking.variant.name}-{about}-s{pretrained.spec.seed}")
         made = Step("zeroshot", name, spec, inputs)
         predicted = self.models.once(("zeroshot", made.digest), lambda: made)
         return Trial({}, predicted, self._score(column, asking, table.split, predicted, dataset))

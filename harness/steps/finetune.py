@@ -56,7 +56,7 @@ class Finetune:
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """The pretrained model's own answers: perplexity and last words, without any finetuning."""
+    """The pretrained model's own answers: likelihoods and last words, without any finetuning."""
 
     version: ClassVar[int] = 2  # 2: answers are computed at the spec's precision
     uses: ClassVar[str] = "gpu"
@@ -68,6 +68,7 @@ class ZeroShot:
     window: int = 512
     stride: int = 256
     precision: str = "fp32"
+    style: str = "lm"  # a key of `glm.adaptation.styles.STYLES` that is not trained
     plugins: Mapping[str, str] = field(default_factory=dict)  # that decide: name -> fingerprint
 
     def run(self, work: Work) -> None:
@@ -77,5 +78,5 @@ class ZeroShot:
         finetuning.zero_shot(self, work)
 
     def decided_by(self) -> tuple[tuple[str, str], ...]:
-        """The task, asked in the style of language models."""
-        return (("tasks", self.task), ("styles", "lm"))
+        """The task and the style."""
+        return (("tasks", self.task), ("styles", self.style))

@@ -120,7 +120,7 @@ def zero_shot(spec: ZeroShot, work: Work) -> None:
     """Predict with the pretrained model as it is; see `ZeroShot.run`."""
     model, tokenizer = load(work, spec.objective)
     style = styled(
-        catalogue.of_step(work.how).styles["lm"],
+        catalogue.of_step(work.how).styles[spec.style],
         layout=spec.objective.layout,
         window=spec.window - 1,
         stride=spec.stride,
@@ -143,7 +143,7 @@ def _cut(items: Sequence[Item]) -> int:
 def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> list[Question]:
     """The questions of a split, in file order."""
     known = catalogue.of_step(work.how)
-    way = known.requirements[getattr(spec, "style", "lm")].asks
+    way = known.requirements[spec.style].asks
     how = How(way, train, getattr(spec, "pattern", 0), spec.mode, options=spec.options)
     task = known.tasks[spec.task]
     rows = read_rows(work.inputs["dataset"] / f"{split}.jsonl")

@@ -10,7 +10,7 @@ from harness.steps.step import Work
 if TYPE_CHECKING:
     from glm.data.tokenizer import Tokenizer
     from glm.models.ngram import Ngrams
-    from tasks.spec import Answer, Continue
+    from tasks.spec import Answer, Compare, Continue
 
 ORDERS: Mapping[str, int] = {"unigram": 1, "5-gram": 5}  # floor -> n
 
@@ -20,7 +20,7 @@ class Ngram:
     """The floors of a language modelling task: n-gram models over a pretraining's own tokens.
 
     They score what `glm.adaptation.likelihood` does: of a document every token but its first, of a
-    passage its last word.
+    passage its last word; of texts to be compared, as `glm.adaptation.comparison`, every token.
     """
 
     version: ClassVar[int] = 1
@@ -39,11 +39,12 @@ class Ngram:
         from harness.steps import predictions
         from harness.steps.dataset import read_rows
         from tasks import TASKS
-        from tasks.spec import Continue, How
+        from tasks.spec import Compare, Continue, How
 
-        task, how = TASKS[self.task], How("lm", False, 0, self.mode, options=self.options)
+        task = TASKS[self.task]
+        how = How(task.styles[0], False, 0, self.mode, options=self.options)
         rows = read_rows(work.inputs["dataset"] / f"{self.split}.jsonl")
-        asked = [q for row in rows for q in task.ask(row, how) if isinstance(q, Continue)]
+        asked = [q for row in rows for q in task.ask(row, how) if isinstance(q, Continue | Compare)]
         tokenizer = tokens.load(work.inputs["tokenizer"])
         corpus = TokenStream.open(work.inputs["tokens"])
         facts: dict[str, Any] = {
@@ -53,7 +54,8 @@ class Ngram:
         for floor, n in ORDERS.items():
             model = ngram.train(corpus, tokenizer.special.size, n, self.limit)
             facts[floor] = {"discounts": [order.discount for order in model.orders]}
-            predictions.write(work.folder / f"{floor}.parquet", _answers(model, asked, tokenizer))
+            told = _compared if isinstance(asked[0], Compare) else _answers
+            predictions.write(work.folder / f"{floor}.parquet", told(model, asked, tokenizer))
         (work.folder / "ngram.json").write_text(json.dumps(facts, indent=1))
         work.log("predicted", split=self.split, questions=len(asked))
 
@@ -83,4 +85,19 @@ def _answers(
             chosen = (model.distribution(whole[:at]).argmax() for at in range(given, len(whole)))
             values["exact"] = float(all(a == b for a, b in zip(chosen, target, strict=True)))
         answers.append(Answer(id=question.id, values=values))
+    return answers
+
+
+def _compared(
+    model: "Ngrams", asked: "Sequence[Compare]", tokenizer: "Tokenizer"
+) -> "list[Answer]":
+    """Which of its texts the model finds likelier."""
+    from tasks.spec import Answer
+
+    encoded = iter(tokenizer.encode_batch([text for question in asked for text in question.texts]))
+    answers = []
+    for q in asked:
+        scores = [float(model.log_probabilities(next(encoded)).sum()) for _ in q.texts]
+        choice = scores.index(max(scores))
+        answers.append(Answer(q.id, q.group, q.texts, tuple(scores), choice=choice, gold=q.gold))
     return answers

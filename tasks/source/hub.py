@@ -8,9 +8,10 @@ import os
 import socket
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from tasks.errors import UserError
@@ -46,7 +47,7 @@ class Address:
     """One split of one configuration of a hub data set at a commit."""
 
     path: str
-    config: str
+    config: str | tuple[str, ...]
     split: str
     revision: str
 
@@ -56,7 +57,9 @@ class Address:
         return hashlib.sha256(str(self).encode()).hexdigest()
 
     def __str__(self) -> str:
-        config = f"/{self.config}" if self.config else ""
+        several = not isinstance(self.config, str)
+        config = f"/{len(self.config)} configurations" if several else f"/{self.config}"
+        config = config if self.config else ""
         return f"hub:{self.path}{config}/{self.split}@{self.revision}"
 
 
@@ -84,17 +87,24 @@ def lines(task: Task, split: str, where: Address) -> Iterator[Line]:
         from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
         try:
-            table = load_dataset(
-                where.path, where.config or None, revision=where.revision, split=where.split
-            )
+            named = (where.config,) if isinstance(where.config, str) else where.config
+            tables = [
+                load_dataset(where.path, config or None, revision=where.revision, split=where.split)
+                for config in named
+            ]
         except (OSError, ValueError, DatasetNotFoundError, DatasetsError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UserError(_how_to_get(task, split, where, reason)) from None
     return (
         # a data set without ids of its own has its rows' numbers
         Line(number, {"id": str(number), **dict(row)}, sample=str(row)[:100])
-        for number, row in enumerate(table, start=1)
+        for number, row in enumerate(_in_turn(tables), start=1)
     )
+
+
+def _in_turn(tables: Sequence[Iterable[Any]]) -> Iterator[Any]:
+    """A row of each table in turn."""
+    return (row for rows in zip_longest(*tables) for row in rows if row is not None)
 
 
 def stream(path: str, config: str, revision: str, split: str) -> Iterator[Mapping[str, Any]]:
@@ -120,7 +130,8 @@ def stream(path: str, config: str, revision: str, split: str) -> Iterator[Mappin
 
 
 def _how_to_get(task: Task, split: str, where: Address, reason: str) -> str:
-    config = f'"{where.config}", ' if where.config else ""
+    name = where.config if isinstance(where.config, str) else where.config[0]
+    config = f'"{name}", ' if name else ""
     return (
         f"{where}: not reachable and not in the cache ({reason}). On a machine with a network run\n"
         f'  python -c \'from datasets import load_dataset; load_dataset("{where.path}", {config}'

@@ -484,3 +484,13 @@ def test_a_level_is_a_column_and_all_levels_of_a_task_share_one_finetuning(made:
 def test_a_level_that_a_task_does_not_have_is_refused(made: Made, column: str, said: str):
     with pytest.raises(UserError, match=said):
         made(own(columns=f"[{column}]"))
+
+
+def test_minimal_pairs_are_asked_of_every_system_by_its_own_likelihood(made: Made):
+    found = made(own(rows="[glm-large, gpt-large, bert-large]", columns="[blimp]", split="test"))
+    styles = {cell.row: cell.trials[0].predictions.spec.style for cell in found.cells}
+    exact = dict.fromkeys(("glm-large", "gpt-large"), "likelihood")
+    assert styles == exact | {"bert-large": "pseudo-likelihood"}
+    assert not by_kind(found, "finetune")
+    (first, *_) = found.cells
+    assert {floor.name for floor in first.floors} == {"unigram", "5-gram"}

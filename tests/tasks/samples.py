@@ -95,6 +95,14 @@ FOLDERS = {name: TASKS[name].folder for name in RECORDS}
 
 # The tasks beside SuperGLUE.
 OTHER_RECORDS: dict[str, dict[str, Any]] = {
+    "blimp": {
+        "sentence_good": "Ann saw herself.",
+        "sentence_bad": "Ann saw himself.",
+        "field": "morphology",
+        "linguistics_term": "anaphor_agreement",
+        "UID": "anaphor_gender_agreement",
+        "pairID": "7",
+    },
     "cnndm": {
         "id": "7",
         "article": "By . Ann Lee . The bishop is ill . He rests  at home .",

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tasks.spec import Blank, Classify, Cloze, Continue, Generate, Question, Text
+from tasks.spec import Blank, Classify, Cloze, Compare, Continue, Generate, Question, Text
 from tests.tasks.prompts import asked
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "prompts.json"
@@ -39,6 +39,8 @@ def rendered(question: Question) -> dict[str, Any]:
             return facts | {"gold": list(question.gold)}
         case Generate():
             return {"text": parts(question.text), "targets": list(question.targets)}
+        case Compare():
+            return {"texts": list(question.texts), "gold": list(question.gold)}
         case Continue():
             return {"context": question.context, "target": question.target, "mode": question.mode}
 
