@@ -17,7 +17,7 @@ Shapes: B rows, N raw tokens, T positions, U documents, S spans, P positions of 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 
@@ -29,6 +29,8 @@ from glm.objectives.draws import Draws, draws
 from glm.objectives.layout import Layout
 from glm.objectives.objective import ExtraTokens, Likelihood
 from glm.objectives.spans import Choice, Poisson, Spans, by_group
+
+Sentinels = Literal["", "masks", "full"]
 
 _ORDER = 16  # the purpose of this module's draws; `glm.objectives.spans` uses those below
 SHORT = Poisson()
@@ -97,10 +99,10 @@ class BlankInfilling:
     """
 
     spans: Choice = SHORT
-    shuffle: bool = True  # write the spans in random order, not left to right
-    sentinels: str = ""  # "" (one shared [MASK]), "masks" or "full"
-    inner_positions: bool = True  # without: the second position is 1 on all of Part B
-    task_masks: bool = False  # [gMASK] for a document's span, [sMASK] for sentences
+    shuffle: Annotated[bool, "write the spans in random order, not left to right"] = True
+    sentinels: Annotated[Sentinels, "masks of their own, and start tokens with full"] = ""
+    inner_positions: Annotated[bool, "without: the second position is 1 on all of Part B"] = True
+    task_masks: Annotated[bool, "[gMASK] for a document's span, [sMASK] for sentences"] = False
     positions: int = 512  # the extra row of the position table, for sentinels="full"
 
     def __post_init__(self) -> None:

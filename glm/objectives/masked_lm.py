@@ -4,7 +4,7 @@ Shapes: B rows, N raw tokens, T positions, M scored positions.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from glm.objectives.documents import Documents, documents, grids
 from glm.objectives.draws import Draws, draws
 from glm.objectives.layout import Layout
 from glm.objectives.objective import ExtraTokens, Likelihood
-from glm.objectives.spans import Choice, inside
+from glm.objectives.spans import Chance, Choice, Ratio, inside
 
 # The purposes of this module's draws; the modules of spans and blank infilling use those below 32.
 _CHOSEN, _GRAM, _FATE, _WORD = range(32, 36)
@@ -33,10 +33,10 @@ class MaskedLM:
     random=0.0)` is the masked language model of the original GLM code.
     """
 
-    ratio: float = 0.15
-    masked: float = 0.8
-    random: float = 0.1
-    grams: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    ratio: Ratio = 0.15
+    masked: Annotated[Chance, "chance that a chosen token becomes [MASK]"] = 0.8
+    random: Annotated[Chance, "chance that it becomes any token"] = 0.1
+    grams: Annotated[tuple[Chance, Chance, Chance], "of one, two, three tokens"] = (1.0, 0.0, 0.0)
     spans: Choice | None = None
 
     def __call__(self, text_BN: np.ndarray, rng: np.random.Generator, special: Special) -> Batch:

@@ -5,7 +5,7 @@ Shapes: B rows, N raw tokens, P parts of a mixture.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Mixture:
     """
 
     parts: tuple[tuple[float, Objective], ...]
-    per: str = "sequence"  # or "batch"
+    per: Annotated[Literal["sequence", "batch"], "what a draw is made for"] = "sequence"
 
     def __call__(self, text_BN: np.ndarray, rng: np.random.Generator, special: Special) -> Batch:
         """Rows of token ids to a batch; takes 1 + B numbers from `rng`."""

@@ -9,14 +9,17 @@ Shapes: U documents, S spans, K span lengths drawn for a document (more than are
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
+from annotated_types import Ge, Gt, Le, Lt
 
 from glm.data.special import Special
 from glm.objectives.documents import Documents, ragged
 from glm.objectives.draws import Draws
 
+Chance = Annotated[float, Ge(0), Le(1)]
+Ratio = Annotated[float, Gt(0), Lt(1), "share of the tokens to be masked"]
 TOKENS = 22  # of a sentence, for expectations: measured on Wikipedia with BERT's WordPiece, 22.5
 
 # The purposes for which a document's key is used; see `Draws`.
@@ -75,9 +78,9 @@ class Poisson:
     and what does not fit into a very short document is shortened.
     """
 
-    mean: float = 3.0
-    longest: int = 39
-    ratio: float = 0.15
+    mean: Annotated[float, Gt(0), Le(100), "mean length of a span, in tokens"] = 3.0
+    longest: Annotated[int, Ge(1), Le(1000), "longest span, in tokens"] = 39
+    ratio: Ratio = 0.15
 
     @property
     def mask(self) -> str:
@@ -134,9 +137,9 @@ class Document:
     The length is drawn per document, or once per batch as in the original (`per="batch"`).
     """
 
-    least: float = 0.5
-    suffix: float = 0.5
-    per: str = "sequence"  # or "batch"
+    least: Annotated[float, Gt(0), Le(1), "shortest span, as a share of the document"] = 0.5
+    suffix: Annotated[float, Ge(0), Le(1), "chance of a span that ends the document"] = 0.5
+    per: Annotated[Literal["sequence", "batch"], "what a draw is made for"] = "sequence"
 
     @property
     def mask(self) -> str:
@@ -182,7 +185,7 @@ class Sentences:
     never masked (the original masks it when a later document of a packed row begins with it).
     """
 
-    ratio: float = 0.15
+    ratio: Ratio = 0.15
 
     @property
     def mask(self) -> str:

@@ -4,7 +4,7 @@ Shapes: B rows, N raw tokens.
 """
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from glm.objectives.layout import Layout
 from glm.objectives.masked_lm import MaskedLM
 from glm.objectives.objective import ExtraTokens, Likelihood
 from glm.objectives.prefix_lm import SPLIT, after
+from glm.objectives.spans import Chance
 
 NGRAMS = MaskedLM(grams=(0.8, 0.1, 0.1))
 _MODE = 37  # the purpose of this module's own draw
@@ -37,10 +38,10 @@ class UniLM:
     """
 
     words: MaskedLM = NGRAMS
-    both: float = 1 / 3
-    forward: float = 1 / 6
-    backward: float = 1 / 6
-    sequence: float = 1 / 3
+    both: Annotated[Chance, "chance of a text seen from both sides"] = 1 / 3
+    forward: Annotated[Chance, "chance of a text read from left to right"] = 1 / 6
+    backward: Annotated[Chance, "chance of a text read from right to left"] = 1 / 6
+    sequence: Annotated[Chance, "chance of a source and its target"] = 1 / 3
 
     def __call__(self, text_BN: np.ndarray, rng: np.random.Generator, special: Special) -> Batch:
         """Rows of token ids to a batch; takes 1 + B numbers from `rng`."""

@@ -208,8 +208,7 @@ class Cells:
     ) -> Trial:
         task, style, asked_for = asking.task, asking.style, asking.how
         changes = {**asking.tuning, **point}
-        settings = tuned(self.grid, self.scale, task.name, asking.needs)
-        settings = changed(settings, {**self.grid.finetune, **changes})
+        settings = self._settings(asking, changes)
         choice = len(points(self.grid.sweep)) > 1
         select_on = "dev" if choice and table.split != "dev" else ""
         body = pretrained.spec
@@ -227,7 +226,7 @@ class Cells:
             precision=self.models.precision,
             blind=blind,
             seed=seed,
-            **{f.name: getattr(settings, f.name) for f in fields(Finetuning)},
+            **settings,
         )
         splits = tuple(filter(None, ("train", table.split, select_on)))
         dataset = self.models.sources.dataset(task, splits)
@@ -255,6 +254,12 @@ class Cells:
         score = self._score(*measured, table.split, predicted, dataset, part="report")
         selection = self._score(*measured, table.split, predicted, dataset, part="select")
         return Trial(changes, predicted, score, selection)
+
+    def _settings(self, asking: "Asking", changes: Mapping[str, Any]) -> dict[str, Any]:
+        """A finetuning's settings: the recipe's at this scale, the grid's, and the changes."""
+        usual = tuned(self.grid, self.scale, asking.task.name, asking.needs)
+        settings = changed(usual, {**self.grid.finetune, **changes})
+        return {each.name: getattr(settings, each.name) for each in fields(Finetuning)}
 
     def _zero_shot(self, table: Table, column: Column, asking: "Asking", pretrained: Step) -> Trial:
         task, how = asking.task, asking.how

@@ -24,7 +24,16 @@ def json_schema(known: Catalogue = SHIPPED) -> dict[str, Any]:
     for name, keys in NEEDED.items():
         made["$defs"][name]["required"] = keys
 
-    # Names.
+    _names(made, known)
+    _values(made, known)
+    made["required"] = ["tables"]
+    made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    made["title"] = "grid.yaml"
+    return made
+
+
+def _names(made: dict[str, Any], known: Catalogue) -> None:
+    """Put in what there is, wherever a name is wanted."""
     top = made["properties"]
     table, row, column = (made["$defs"][name]["properties"] for name in NEEDED)
     top["scale"]["enum"], top["recipe"]["enum"] = list(SCALES), list(known.recipes)
@@ -39,8 +48,11 @@ def json_schema(known: Catalogue = SHIPPED) -> dict[str, Any]:
         by_kind["propertyNames"] = {"enum": list(KINDS)}
     made["$defs"]["Data"]["properties"]["files"]["propertyNames"] = {"enum": list(known.tasks)}
 
-    # Settings.
-    tuned = settings(Finetuning)
+
+def _values(made: dict[str, Any], known: Catalogue) -> None:
+    """Put in the settings and options that a mapping may have, with their types and bounds."""
+    top, tuned = made["properties"], settings(Finetuning)
+    row, column = (made["$defs"][n]["properties"] for n in ("InlineRow", "InlineColumn"))
     _settings(top["overrides"], OF_SCALE)
     _settings(top["finetune"], tuned)
     swept = made["$defs"]["Sweep"]["properties"]["parameters"]
@@ -65,11 +77,6 @@ def json_schema(known: Catalogue = SHIPPED) -> dict[str, Any]:
         r"^options\.": {"description": "an option of the tasks"},
     }
     _options(column["options"], known)
-
-    made["required"] = ["tables"]
-    made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    made["title"] = "grid.yaml"
-    return made
 
 
 def _either(of: dict[str, Any], names: Iterable[str], written: str) -> None:

@@ -144,7 +144,10 @@ NONSENSE = {
     changed('objective.shuffle: "no"'): ('"no"', "`objective.shuffle` is 'no': it should be true"),
     changed("objective.spans.ratio: x"): ("x", "`objective.spans.ratio` is 'x': it should be a"),
     changed("objective.spans: 1"): ("objective.spans", "is a group of settings: write spans.mean"),
-    changed("objective.sentinels: odd"): ("{objective", "these do not go together: sentinels"),
+    changed("objective.spans.ratio: 1"): ("1", "`objective.spans.ratio` is 1: it should be less"),
+    changed("objective.sentinels: odd"): ("odd", "is 'odd': it should be '', 'masks' or 'full'"),
+    changed("objective.masked: 1.5", "bert-large"): ("1.5", "is 1.5: it should be at most 1"),
+    changed("objective.parts: []", "glm-doc"): ("[]", "it is no plain value, which a grid could"),
     changed("variant.layers: 0"): ("0", "`variant.layers` is 0: it should be at least 1"),
     changed("pretrain.lr: 7"): ("7", "`pretrain.lr` is 7: it should be at most 1"),
     changed("pattern: 99"): ("99", "`pattern` is 99: CB has the patterns 0 to 4"),
@@ -284,6 +287,20 @@ def test_a_path_is_relative_to_the_grids_file_and_with_set_to_here(
     path.write_text(path.read_text().replace("root: text", "root: nowhere"))
     with pytest.raises(UserError, match=r"grid.yaml:2:14: no folder .*there/nowhere"):
         grids.load(path)
+
+
+def test_the_grid_that_is_kept_asks_for_the_same_with_what_was_set(tmp_path: Path):
+    (tmp_path / "text").mkdir()
+    path = tmp_path / "grid.yaml"
+    path.write_text(TABLE + "data: {root: text}\noverrides: {depth: 1/3, lr: 1e-5}\nname: no\n")
+    grid = grids.load(path, ["overrides.steps=7", "finetune.decay=cosine"])
+    (tmp_path / "kept").mkdir()
+    kept = tmp_path / "kept" / "grid.yaml"
+    kept.write_text(grid.text)
+    again = grids.load(kept)
+    assert again.data.root == grid.data.root
+    assert {**again.asked, "data": None} == {**grid.asked, "data": None}
+    assert again.overrides == {"depth": "1/3", "lr": 1e-5, "steps": 7} and again.name == "no"
 
 
 def test_a_corpus_field_that_is_not_there_is_found_before_anything_runs(tmp_path: Path):
