@@ -194,11 +194,13 @@ def _side(parts: Sequence[_Part], side: str) -> Sample:
 
 
 def _told(shut: Mapping[str, str]) -> str:
-    """One reason for all columns, or the reason of each."""
-    reasons = list(dict.fromkeys(shut.values()))
-    if len(shut) == 1 or len(reasons) == 1:
-        return reasons[0]
-    return "; ".join(f"{id}: {reason}" for id, reason in shut.items())
+    """The one reason, or each kind of reason with its columns; the numbers stand in the data."""
+    if len(set(shut.values())) == 1:
+        return next(iter(shut.values()))
+    kinds: dict[str, list[str]] = {}
+    for id, reason in shut.items():
+        kinds.setdefault(reason.partition(": ")[0].partition(" (")[0], []).append(id)
+    return "; ".join(f"{kind} ({', '.join(ids)})" for kind, ids in kinds.items())
 
 
 # ---- runs without a number

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -38,6 +38,7 @@ class Pretraining:
     ledger: Mapping[str, Any]
     curve: tuple[tuple[int, float], ...]
     reason: str = ""
+    planted: bool = False  # a control that was given another budget on purpose
 
 
 def pretrainings(grid: Manifest) -> list[Pretraining]:
@@ -53,10 +54,18 @@ def pretrainings(grid: Manifest) -> list[Pretraining]:
         if cell.get("pretrain"):
             fresh = ({}, variant, cell.get("pretrain_seed"))
             used.setdefault(cell["pretrain"], fresh)[0][label] = None
-    return [
+    planted = {
+        (table["id"], row["id"])
+        for table in grid.tables
+        for row in table["rows"]
+        if row.get("control") == "planted"
+    }
+    other = {c["pretrain"] for c in grid.cells if (c["table"], c["row"]) in planted}
+    found = (
         _pretraining(grid, folder, tuple(labels), variant, seed)
         for folder, (labels, variant, seed) in used.items()
-    ]
+    )
+    return [replace(run, planted=run.folder in other) for run in found]
 
 
 def _pretraining(
@@ -119,7 +128,7 @@ def matched(runs: Sequence[Pretraining], unit: str) -> str:
     if unit not in MATCHES:
         return ""
     name = QUANTITIES[unit].lower()
-    values = [run.ledger[unit] for run in runs if run.ledger.get(unit)]
+    values = [run.ledger[unit] for run in runs if run.ledger.get(unit) and not run.planted]
     if len(values) < 2:
         return f"Budgets are matched by {name}."
     low, high = min(values), max(values)

@@ -27,6 +27,7 @@ METRICS = {
     "mtr": "MTR",
     "ppl": "perplexity",
     "bpb": "bits per byte",
+    "twins": "Twins",
 }
 MARKS = {True: "▲", False: "▼"}
 

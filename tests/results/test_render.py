@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from results import paper, render, tables
+from results import paper, render, tables, wording
+from tasks import TASKS
 from tests.results.world import World, cell, column, full, row, superglue, table
 
 HOSTILE = (
@@ -78,6 +79,12 @@ def test_every_cell_shows_mean_interval_and_the_papers_number(whole):
     glm = next(line for line in text.splitlines() if line.startswith("| GLM-Large"))
     assert re.search(r"\| 70\.7 \[64\.2, 76\.4\]<br>paper 76\.0 \|", glm)
     assert glm.startswith("| GLM-Large | 3×2 |")
+
+
+def test_every_metric_of_every_task_has_one_name_here():
+    metrics = {metric.name for task in TASKS.values() for metric in task.metrics}
+    assert metrics <= set(wording.METRICS)
+    assert wording.METRICS["bpb"] == "bits per byte"
 
 
 def test_missing_seeds_are_counted_in_the_cell(whole):

@@ -158,6 +158,18 @@ def test_unequal_budgets_are_not_called_matched(tmp_path):
     assert said in page
 
 
+def test_a_planted_controls_half_budget_is_no_deviation(tmp_path):
+    world = World(tmp_path)
+    rows = [row("a"), row("b"), row("a_planted", control="planted")]
+    world.tables.append(table("mine", rows, [column("copa")]))
+    for name, steps in (("a", 50), ("b", 50), ("a_planted", 25)):
+        world.put(cell("mine", name, "copa"), acc=0.5)
+        world.pretrained(f"pretrain/{name}-1", steps)
+    runs = ledger.pretrainings(scores.manifest(world.write(), "g"))
+    said = "Budgets are matched by positions: 250,000 to 250,000, equal to within 0.1%."
+    assert ledger.matched(runs, "positions") == said
+
+
 def test_a_log_with_other_lines_half_lines_and_repeated_steps_gives_its_curve():
     log = '{"event":"begin"}\n{"event":"step","step":1,"loss":9.0}\nnonsense "step" "loss"\n'
     log += (
