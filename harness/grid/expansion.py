@@ -21,6 +21,7 @@ from harness.grid.models import Models
 from harness.grid.overrides import Asked, asked, overrides, points, scaled, style_of, tuned
 from harness.grid.schema import Grid
 from harness.steps.finetune import Finetune, ZeroShot
+from harness.steps.leakage import Leakage
 from harness.steps.ngram import ORDERS, Ngram
 from harness.steps.score import Score
 from harness.steps.step import Step, slug
@@ -35,6 +36,7 @@ class Trial:
     predictions: Step
     score: Step
     selection: Step | None = None  # the score that a choice between trials reads
+    clean: Step | None = None  # the score without leaked rows, where the grid asks for it
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Cell:
     trials: tuple[Trial, ...]
     conditions: str = ""  # what its number was measured under, for its signature
     floors: tuple[Floor, ...] = ()  # that need runs of their own
+    leakage: Step | None = None  # looks for its examples in what its model has read
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,10 @@ class Expansion:
             for trial in cell.trials:
                 for step in filter(None, (trial.score, trial.selection)):
                     wanted[step.digest] = step
-        for cell in self.cells:  # no number waits for its floors
-            for floor in cell.floors:
-                wanted |= {step.digest: step for step in floor.scores}
+        for cell in self.cells:  # no number waits for its floors, or for what marks it
+            beside = [step for floor in cell.floors for step in floor.scores]
+            beside += [cell.leakage, *(trial.clean for trial in cell.trials)]
+            wanted |= {step.digest: step for step in filter(None, beside)}
         return ordered(wanted)
 
 
@@ -125,7 +129,11 @@ class Cells:
             under = conditions(self.grid, self.scale, trials[0].score, pretrained, changes)
             seeds = (pretrain_seed, finetune_seed)
             floors = self.floors(table, column, asking, trials[0])
-            yield Cell(table.id, row.id, column.id, *seeds, pretrained, trials, under, floors)
+            looking = self._leakage(asking.task, pretrained, trials[0].score.inputs["dataset"])
+            if self.grid.clean:
+                trials = tuple(_without(trial, looking) for trial in trials)
+            beside = (under, floors, looking)
+            yield Cell(table.id, row.id, column.id, *seeds, pretrained, trials, *beside)
 
     def asking(self, row: Row, column: Column) -> "Asking":
         """What of a row and a column decides every cell of both."""
@@ -165,6 +173,14 @@ class Cells:
         if (table.id, column.id) not in self.made:
             self.made[table.id, column.id] = self._blind(table, column)
         return self.made[table.id, column.id]
+
+    def _leakage(self, task: Task, pretrained: Step, dataset: Step) -> Step:
+        """The step that looks for a dataset's rows in what a model has read."""
+        inputs = {"dataset": dataset}
+        if "tokens" in pretrained.inputs:  # else it was pretrained elsewhere
+            inputs["corpus"] = pretrained.inputs["tokens"].inputs["corpus"]
+        key = ("leakage", *(step.digest for step in inputs.values()))
+        return self.models.once(key, lambda: Step("leakage", task.name, Leakage(task.name), inputs))
 
     def _ngrams(
         self, column: Column, asking: "Asking", answered: Step, inputs: Mapping[str, Step]
@@ -316,6 +332,12 @@ class Cells:
         inputs = {"predictions": predicted, "dataset": dataset}
         made = Step("score", predicted.name, spec, inputs)
         return self.models.once(("score", made.digest), lambda: made)
+
+
+def _without(trial: Trial, leakage: Step) -> Trial:
+    """The trial with a score that leaves out what `leakage` finds."""
+    score, inputs = trial.score, {**trial.score.inputs, "leakage": leakage}
+    return replace(trial, clean=Step("score", score.name, score.spec, inputs))
 
 
 @dataclass(frozen=True)

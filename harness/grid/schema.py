@@ -257,6 +257,9 @@ class Grid(_Model):
     controls: list[Literal["aa", "planted", "blind"]] = Field(
         [], description="the reference row again: other seeds, half its pretraining, blind"
     )
+    clean: bool = Field(
+        False, description="score also without evaluation rows that a model has read"
+    )
     match: Unit = Field("positions", description="what every pretraining gets as much of as GLM's")
     recipe: str = Field("paper", description="whose hyperparameters: `harness list recipes`")
     precision: Literal["auto", "fp32", "bf16"] = Field(

@@ -60,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
         "--plan", action="store_true", help="say what would be done, and do nothing"
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=SET)
+    parser.add_argument(
+        "--clean", action="store_true", help="score also without rows that a model has read"
+    )
     parser.add_argument("--store", help="where results are kept (default: machine.store)")
     parser.add_argument("--address", help="a Ray cluster: auto, or host:port")
     parser.add_argument("--executor", choices=("auto", "ray", "inline"))
@@ -81,7 +84,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
     from harness.store.store import Store
 
     began = time.monotonic()
-    grid = grids.load(options.grid, options.set)
+    grid = grids.load(options.grid, [*options.set, *["clean=true"] * options.clean])
     machine = grids.machine(
         grid, store=options.store, address=options.address, executor=options.executor
     )

@@ -6,6 +6,7 @@ world                the built-in world's files
       tokens         the corpus as token ids
         pretrain     a model
   dataset            one task's checked rows
+    leakage          evaluation rows that occur in training rows or in the corpus
           finetune   predictions of a finetuned model
           zeroshot   predictions of the pretrained model
           ngram      predictions of n-gram models of the pretraining text
@@ -22,5 +23,6 @@ KINDS = {
     "finetune": "harness.steps.finetune:Finetune",
     "zeroshot": "harness.steps.finetune:ZeroShot",
     "ngram": "harness.steps.ngram:Ngram",
+    "leakage": "harness.steps.leakage:Leakage",
     "score": "harness.steps.score:Score",
 }

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from harness.code import catalogue
 from harness.steps.step import Work
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Ngram:
     mode: str = "unidirectional"
     options: Mapping[str, Any] = field(default_factory=dict)
     limit: int = 10_000_000  # tokens of the corpus that are counted, in its first documents
+    plugins: Mapping[str, str] = field(default_factory=dict)  # that decide: name -> fingerprint
 
     def run(self, work: Work) -> None:
         """Write FLOOR.parquet for every floor in ORDERS, and ngram.json."""
@@ -38,10 +40,9 @@ class Ngram:
         from glm.models import ngram
         from harness.steps import predictions
         from harness.steps.dataset import read_rows
-        from tasks import TASKS
         from tasks.spec import Compare, Continue, How
 
-        task = TASKS[self.task]
+        task = catalogue.of_step(work.how).tasks[self.task]
         how = How(task.styles[0], False, 0, self.mode, options=self.options)
         rows = read_rows(work.inputs["dataset"] / f"{self.split}.jsonl")
         asked = [q for row in rows for q in task.ask(row, how) if isinstance(q, Continue | Compare)]

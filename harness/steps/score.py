@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.code import catalogue
+from harness.steps.leakage import leaked
 from harness.steps.step import Work
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ TRAINING = 5000  # training rows that are looked at for a constant output
 
 @dataclass(frozen=True)
 class Score:
-    """The metrics of one task over one file of predictions.
+    """The metrics of one task over one file of predictions, without leaked rows if these are known.
 
     `signatures` say how each metric is computed and how the task was asked; a metric that is mended
     has another one, so its scores are made again while the predictions stay. What else a reader of
@@ -53,7 +54,10 @@ class Score:
         if "level" in self.options:  # the predictions are of all levels
             answers = [answer for answer in answers if answer.id in asked]
         if self.part:
-            answers = [a for a in answers if half(asked[a.id][1]) == self.part]
+            answers = [a for a in answers if half(task.cluster(asked[a.id][1])) == self.part]
+        if "leakage" in work.inputs:
+            gone = leaked(work.inputs["leakage"], self.split)
+            answers = [a for a in answers if str(asked[a.id][1]["id"]) not in gone]
         known = names.measures(self.task)
         chosen = [known[name] for name in self.metrics]
         measured = {metric.name: _measured(metric, answers) for metric in chosen}
@@ -84,15 +88,15 @@ class Score:
         }
         (work.folder / "scores.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
         rows = {name: rows for name, (_, _, rows) in measured.items() if rows}
-        clusters = [asked[a.id][1] if a.id in asked else a.id for a in answers]
+        clusters = [task.cluster(asked[a.id][1]) if a.id in asked else a.id for a in answers]
         predictions.write_items(work.folder / "items.parquet", answers, clusters, rows)
 
-    def _asked(self, task: "Task", rows: "Sequence[Row]") -> "dict[str, tuple[Question, str]]":
-        """Every question by id, with the cluster of its row."""
+    def _asked(self, task: "Task", rows: "Sequence[Row]") -> "dict[str, tuple[Question, Row]]":
+        """Every question by id, with its row."""
         from tasks.spec import questions
 
         how = self._how(False)
-        return {q.id: (q, task.cluster(row)) for row in rows for q in questions(task, row, how)}
+        return {q.id: (q, row) for row in rows for q in questions(task, row, how)}
 
     def _training(self, task: "Task", path: Path) -> "Iterator[Question]":
         """The first training questions of a generating task, for constant outputs."""

@@ -13,7 +13,7 @@ from harness.grid.expansion import Cell, Expansion, Trial
 from harness.grid.schema import Grid
 from harness.plan.why import changes
 from harness.steps.step import Step, ordered
-from harness.store import edited
+from harness.store import beside, edited
 from harness.store.about import about, examples
 from harness.store.edited import Edited
 from harness.store.store import Store
@@ -43,6 +43,7 @@ def write(
         "tables": [asdict(table) for table in expansion.tables],
         "cells": [view.cell(cell) for cell in expansion.cells],
         "floors": view.floors(expansion),
+        "leakage": view.looked(expansion),
         "not_run": [
             {"table": table.id, "row": row.id, "reason": row.reason}
             for table in expansion.tables
@@ -83,6 +84,8 @@ class _View:
     def cell(self, cell: Cell) -> dict[str, Any]:
         chosen, why = self._chosen(cell)
         state, reason = self._state(chosen)
+        if state == "done":
+            reason = "; ".join(filter(None, (reason, beside.warning(cell, self.store))))
         return {
             "table": cell.table,
             "row": cell.row,
@@ -94,7 +97,9 @@ class _View:
             "predictions": self._folder(chosen.predictions),
             "pretrain": self._folder(cell.pretrain),
             "conditions": self._conditions(cell),
-            "floors": self._floors(cell),
+            "floors": beside.floors(cell, self.store),
+            "leaked": beside.leaked(cell, self.store),
+            "clean": beside.clean(chosen, self.store),
             "state": state,
             "reason": reason,
             "earlier_code": self._earlier(chosen),
@@ -121,32 +126,24 @@ class _View:
         found = self.edited.get(trial.score.digest)
         return list(found.modules) if found else []
 
-    def _floors(self, cell: Cell) -> dict[str, dict[str, float]]:
-        """Metric -> floor -> value, the mean over its runs, of the floors whose runs are done."""
-        found: dict[str, dict[str, float]] = {}
-        for floor in cell.floors:
-            read = [self._scores(step).get("metrics", {}) for step in floor.scores]
-            for metric in floor.scores[0].spec.metrics:
-                values = [metrics.get(metric, {}).get("value") for metrics in read]
-                if None not in values:
-                    mean = math.fsum(values) / len(values)
-                    found.setdefault(metric, {})[floor.name] = mean
-        return found
-
     def floors(self, expansion: Expansion) -> list[dict[str, str]]:
         """The runs behind the floors of cells, and what became of each."""
         runs = {
-            step.digest: (floor.name, step)
+            step.digest: {"floor": floor.name, "task": step.spec.task, **self._outcome(step)}
             for cell in expansion.cells
             for floor in cell.floors
             for step in floor.scores
         }
-        found = []
-        for name, step in runs.values():
-            state, reason = self._state(Trial({}, step.inputs["predictions"], step))
-            about = {"floor": name, "task": step.spec.task, "score": self._folder(step)}
-            found.append({**about, "state": state, "reason": reason})
-        return found
+        return list(runs.values())
+
+    def looked(self, expansion: Expansion) -> list[dict[str, str]]:
+        """The steps that looked for leaked rows, and what became of each."""
+        steps = {c.leakage.digest: c.leakage for c in expansion.cells if c.leakage}
+        return [self._outcome(step) for step in steps.values()]
+
+    def _outcome(self, step: Step) -> dict[str, str]:
+        state, reason = self._state(Trial({}, step, step))
+        return {"step": self._folder(step), "state": state, "reason": reason}
 
     def _folder(self, step: Step) -> str:
         return str(self.store.path(step).relative_to(self.store.root))

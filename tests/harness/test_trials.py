@@ -319,7 +319,7 @@ def test_how_it_is_run_is_no_part_of_what_is_run(made: Made):
             "data: {vocabulary: {size: 1024}}",
             {"tokenizer", "tokens", "pretrain", "finetune", "score"},
         ),
-        ("overrides: {eval_rows: 20}", {"dataset", "finetune", "score"}),
+        ("overrides: {eval_rows: 20}", {"dataset", "leakage", "finetune", "score"}),
         ("recipe: reference", {"finetune", "score"}),
     ],
 )
@@ -359,11 +359,11 @@ def test_other_bytes_in_a_file_reach_its_dataset_and_what_reads_it(
     train.write_text(train.read_text().replace("carpet", "rug ") + "\n")
     after = made(folder(root))
     changed = digests(after) - digests(before)
-    assert kinds(changed, after) == {"dataset", "finetune", "score"}
+    assert kinds(changed, after) == {"dataset", "leakage", "finetune", "score"}
     with (root / "corpus/train.jsonl").open("a") as corpus:
         corpus.write('{"text": "One more."}\n')
     changed = digests(made(folder(root))) - digests(after)
-    expected = {"corpus", "tokenizer", "tokens", "pretrain", "finetune", "score"}
+    expected = {"corpus", "tokenizer", "tokens", "leakage", "pretrain", "finetune", "score"}
     assert kinds(changed, made(folder(root))) == expected
 
 
@@ -431,7 +431,8 @@ def test_a_revision_reaches_the_hubs_tasks(made: Made):
         made(own(more=HUB.format(more=""))),
         made(own(more=HUB.format(more=", revision: main"))),
     )
-    assert kinds(digests(other) - digests(pinned), other) == {"dataset", "finetune", "score"}
+    changed = kinds(digests(other) - digests(pinned), other)
+    assert changed == {"dataset", "leakage", "finetune", "score"}
     (dataset,) = by_kind(other, "dataset")
     assert dict(dataset.how["source"].revisions) == {"cb": "main"}
     assert one(other, "corpus").revision == "abc"

@@ -116,7 +116,7 @@ def test_a_column_has_the_blind_floor_of_its_reference_row(tiny: Ran):
     for cell in tiny.cells:
         blind = {metric: found.get("blind") for metric, found in cell["floors"].items()}
         if cell["column"] in runs:
-            folder = tiny.store / runs[cell["column"]]["score"]
+            folder = tiny.store / runs[cell["column"]]["step"]
             read = json.loads((folder / "scores.json").read_text())["metrics"]
             assert blind == {name: metric["value"] for name, metric in read.items()}
             assert blind["acc"] is not None
@@ -136,7 +136,7 @@ def test_language_columns_have_the_floors_of_ngrams_over_the_same_tokens(tiny: R
     assert floors["5-gram"] < floors["unigram"]
     ours = parquet.read_table(tiny.store / heldout["predictions"] / "predictions.parquet")
     (run, *_) = (run for run in tiny.manifest["floors"] if run["floor"] == "5-gram")
-    inputs = json.loads((tiny.store / run["score"] / "inputs.json").read_text())
+    inputs = json.loads((tiny.store / run["step"] / "inputs.json").read_text())
     theirs = parquet.read_table(tiny.store / inputs["predictions"] / "5-gram.parquet")
     sums = [
         [(v["tokens"], v["bytes"]) for v in map(json.loads, table["values"].to_pylist())]
@@ -209,7 +209,7 @@ def test_a_second_run_does_nothing_and_starts_no_executor(
     before = bits(tiny.store)
     made = {path: path.stat().st_mtime_ns for path in tiny.store.glob("*/*/provenance.json")}
     assert run.main([str(tiny.grid), "--store", str(tiny.store)]) == 0
-    assert "0 steps ran, 47 of 47 are done" in capsys.readouterr().out
+    assert "0 steps ran, 53 of 53 are done" in capsys.readouterr().out
     assert bits(tiny.store) == before
     assert made == {path: path.stat().st_mtime_ns for path in made}
 
