@@ -8,6 +8,7 @@ in which they ask. Document `i` is a pure function of (seed, part, i, attempt).
 """
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from tasks.microworld import grammar, senses
@@ -158,13 +159,12 @@ def exercise(cast: Cast, task: str) -> str:
     return RENDER[task](cast.rng, row)
 
 
-def _pair(rng: Random, row: Row) -> str:
+def _pair(rng: Random, row: Row, options: str = "True or False?") -> str:
     premise, hypothesis = row["premise"], row["hypothesis"].rstrip(".")
     yes, true = LABEL_WORDS[row["label"]]
     if rng.random() < 0.7:
         return f'"{hypothesis}"? {yes}, "{premise}"'
-    neither = "true, false or neither?" if "neutral" in row["label"] else "True or False?"
-    return f"{premise} question: {hypothesis} {neither} answer: {true}"
+    return f"{premise} question: {hypothesis} {options} answer: {true}"
 
 
 def _boolq(rng: Random, row: Row) -> str:
@@ -176,9 +176,9 @@ def _boolq(rng: Random, row: Row) -> str:
 
 def _copa(rng: Random, row: Row) -> str:
     one, two = (low(row[key])[:-1] for key in ("choice1", "choice2"))
-    word = "because" if row["question"] == "cause" else "so"
+    word = " because" if row["question"] == "cause" else ", so"
     chosen = (one, two)[row["label"]]
-    return f'"{one}" or "{two}"? {row["premise"][:-1]} {word} {chosen}.'
+    return f'"{one}" or "{two}"? {row["premise"][:-1]}{word} {chosen}.'
 
 
 def _wic(rng: Random, row: Row) -> str:
@@ -213,7 +213,7 @@ def _record(rng: Random, row: Row) -> str:
 
 
 RENDER: dict[str, Callable[[Random, Row], str]] = {
-    "CB": _pair,
+    "CB": partial(_pair, options="true, false or neither?"),
     "RTE": _pair,
     "BoolQ": _boolq,
     "COPA": _copa,
