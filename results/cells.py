@@ -87,11 +87,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Column:
-    """A column; `metrics` in the order the paper prints them."""
+    """A column; `metrics` in the order the paper prints them.
+
+    What it was measured on, where that is on record: "100 of 277" examples `used` and `trained` on,
+    and questions `cut` to fit.
+    """
 
     id: str
     label: str
     metrics: tuple[str, ...]
+    used: str = ""
+    trained: str = ""
+    cut: str = ""
 
 
 def gathered(metric: str, records: Sequence[Record]) -> Entry:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from results import wording
 from results.cells import Entry
 from results.checklist import numbers
 from results.tables import Line, Table
@@ -18,11 +19,22 @@ def table(table: Table) -> Mapping[str, Any]:
     """A table with every number and the reason for every one that is missing."""
     return {
         "id": table.id,
-        "title": table.title,
+        "caption": wording.heading(table),
+        "title": table.title or None,
+        "facts": dict(table.facts),
+        "paper": table.papers or None,
         "split": table.split,
         "reference": table.reference,
         "columns": [
-            {"id": c.id, "label": c.label, "metrics": list(c.metrics)} for c in table.columns
+            {
+                "id": c.id,
+                "label": c.label,
+                "metrics": list(c.metrics),
+                "examples": c.used or None,
+                "trained_on": c.trained or None,
+                "cut_to_fit": c.cut or None,
+            }
+            for c in table.columns
         ],
         "rows": [_row(line, table) for line in table.lines],
         "notes": list(table.notes),
@@ -33,6 +45,9 @@ def _row(line: Line, table: Table) -> Mapping[str, Any]:
     return {
         "id": line.id,
         "label": line.label,
+        "name": line.name,
+        "group": line.group or None,
+        "parameters": line.size or None,
         "kind": line.kind,
         "paper": line.paper or None,
         "control": line.control or None,

@@ -24,7 +24,7 @@ def explain(store: Path | str, grid: str, table: str, row: str, column: str) -> 
     read = scores.manifest(store, grid)
     found = tables.assemble(read, items.attached(read, scores.records(read)))
     chosen = found[_index("table", table, [[t.id] for t in found])]
-    names = [[line.id, line.label, line.paper] for line in chosen.lines]
+    names = [[line.id, line.label, line.name, line.paper] for line in chosen.lines]
     line = chosen.lines[_index("row", row, names)]
     labels = [[c.id, c.label] for c in chosen.columns]
     place = chosen.columns[_index("column", column, labels)]

@@ -21,7 +21,7 @@ from results.escapes import clean
 from results.ledger import Pretraining
 from results.tables import Table
 
-DRAWING = 1  # to be raised when the drawing itself changes
+DRAWING = 2  # to be raised when the drawing itself changes
 MODES = ("unidirectional", "bidirectional")
 _STYLE: Any = {
     "svg.hashsalt": "glm-harness",
@@ -60,8 +60,7 @@ def bars(table: Table, column: str, index: int = 0) -> list[Bar]:
         mode = known.mode if known else "bidirectional" if line.id.endswith("bi") else MODES[0]
         low, high = interval(entry)
         value = entry.summary.mean if entry.summary else None
-        system = known.label if known else line.label
-        found.append(Bar(system, mode, value, low, high, entry.reason))
+        found.append(Bar(line.label, mode, value, low, high, entry.reason))
     return found
 
 
@@ -154,7 +153,11 @@ def _panel(axis, drawn: Sequence[Bar]) -> None:
 
 
 def _wrapped(system: str) -> str:
-    return system.replace(" – ", "\n– ").replace(" positional encoding", "\npositions")
+    return (
+        system.replace(", ", ",\n")
+        .replace(" – ", "\n– ")
+        .replace(" positional encoding", "\npositions")
+    )
 
 
 def loss_curves(runs: Sequence[Pretraining], columns: int = 4) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from results import setting
 from results.scores import Manifest, inside, unsound
 
 # In the order shown. The first four are what `match` can hold equal across variants.
@@ -44,9 +45,9 @@ class Pretraining:
 def pretrainings(grid: Manifest) -> list[Pretraining]:
     """Every pretraining that a cell of the grid rests on, each once, in the manifest's order."""
     rows = {
-        (table["id"], row["id"]): (row["label"], row.get("variant") or row["label"])
+        (table["id"], row["id"]): (label, row.get("variant") or label)
         for table in grid.tables
-        for row in table["rows"]
+        for row, label in zip(table["rows"], setting.labels(grid, table).values())
     }
     used: dict[str, tuple[dict[str, None], str, Any]] = {}
     for cell in grid.cells:

@@ -51,6 +51,17 @@ class PaperTable:
     rows: Mapping[str, PaperRow]
     notes: tuple[str, ...]
 
+    @property
+    def caption(self) -> str:
+        """What the paper calls the table and its groups of rows, marked where it is recalled."""
+        word = "" if self.title_status == "confirmed" else ", title recalled"
+        groups: dict[str, list[str]] = {}
+        for row in self.rows.values():
+            groups.setdefault(row.group, []).append(row.label)
+        said = [f"{group}: {', '.join(rows)}." for group, rows in groups.items() if group]
+        number = self.id.replace("table", "Table ").replace("figure", "Figure ")
+        return " ".join([f"{number}{word}: {self.title}", *said])
+
     def printed(
         self, row: str, column: str, metrics: tuple[str, ...], index: int
     ) -> Printed | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from results import setting
 from results.scores import Manifest, inside, unsound
 
 GENERATED = ("cnndm", "xsum", "gigaword", "squad_qg", "yahoo")  # tasks whose answers are text
@@ -58,10 +59,10 @@ def samples(grid: Manifest, count: int = SAMPLES) -> list[Sample]:
                 continue
             texts: dict[str, dict[str, str]] = {}  # question -> row label -> text
             references: dict[str, str] = {}
-            for row in table["rows"]:
-                folder = first.get((table["id"], column["id"], row["id"]))
+            for row, label in setting.labels(grid, table).items():
+                folder = first.get((table["id"], column["id"], row))
                 for answer in _texts(grid, folder, count):
-                    texts.setdefault(str(answer["id"]), {})[row["label"]] = str(answer["text"])
+                    texts.setdefault(str(answer["id"]), {})[label] = str(answer["text"])
                     given = answer.get("references")
                     if given is not None and len(given):
                         references.setdefault(str(answer["id"]), str(given[0]))

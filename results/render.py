@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable
 
 from results import escapes, wording
-from results.cells import Entry
+from results.cells import Column, Entry
 from results.escapes import clean
 from results.tables import Line, Table
 from results.wording import Piece, footnotes, header, heading, legend, pieces
@@ -21,6 +21,8 @@ CSV_HEADER = (
     *("low", "high", "estimand", "runs_done", "runs_wanted", "missing", "reason"),
     *("paper_confirmed", "paper_recalled", "difference", "difference_low", "difference_high"),
     *("detectable", "p", "better", "mark", "not_testable", "unit", "examples", "signature"),
+    *("examples_of", "trained_on", "cut_to_fit", "parameters", "data", "scale", "corpus"),
+    *("tokens_read", "finished", "commit", "paper_row", "paper_table"),
 )
 
 
@@ -48,7 +50,13 @@ def markdown(table: Table) -> str:
     said = [f"- {escapes.markdown(text)}" for text in (*legend(table), *table.notes)]
     said += [f"- [{index}] {escapes.markdown(reason)}" for reason, index in notes.items()]
     below = "\n\n" + "\n".join(said) if said else ""
-    return f"### {escapes.markdown(heading(table))}\n\n" + "\n".join(rows) + below + "\n"
+    above = "".join(f"{escapes.markdown(text)}\n\n" for text in _about(table))
+    return f"### {escapes.markdown(heading(table))}\n\n{above}" + "\n".join(rows) + below + "\n"
+
+
+def _about(table: Table) -> list[str]:
+    """The paragraphs between a caption and its table: what was run, and the paper's own words."""
+    return list(filter(None, (wording.setting(table), wording.in_paper(table))))
 
 
 def csv(table: Table) -> str:
@@ -61,12 +69,12 @@ def csv(table: Table) -> str:
         for column in table.columns:
             for entry in line.cells[column.id]:
                 writer.writerow(
-                    [escapes.cell(value) for value in _record(table, line, column.id, entry)]
+                    [escapes.cell(value) for value in _record(table, line, column, entry)]
                 )
     return out.getvalue()
 
 
-def _record(table: Table, line: Line, column: str, entry: Entry) -> tuple:
+def _record(table: Table, line: Line, column: Column, entry: Entry) -> tuple:
     found, versus, printed = entry.summary, entry.versus, entry.paper
     spread = (None,) * 6
     if found:
@@ -79,11 +87,15 @@ def _record(table: Table, line: Line, column: str, entry: Entry) -> tuple:
         for status in ("confirmed", "recalled")
     ]
     return (
-        *(table.id, line.id, line.label, line.group, column, entry.metric, line.kind, *spread),
+        *(table.id, line.id, line.label, line.group, column.id, entry.metric, line.kind, *spread),
         *(entry.done, entry.wanted, wording.missing(entry)),
         *(entry.reason if found is None or entry.states else "", *by_status, *against),
         *(entry.p, "higher" if entry.higher_is_better else "lower", wording.mark(entry)),
         *(entry.untestable, entry.unit, entry.n, "; ".join(entry.signatures)),
+        *(column.used, column.trained, column.cut, line.size),
+        *(table.facts.get(name, "") for name in ("data", "scale", "corpus", "tokens_read")),
+        *(table.facts.get(name, "") for name in ("finished", "commit")),
+        *(line.paper, table.papers),
     )
 
 
@@ -114,11 +126,11 @@ def latex(table: Table) -> str:
         body.append(" & ".join([label, escapes.latex(wording.seeds(line)), *cells]) + r" \\")
     if body and not body[0].startswith(r"\midrule"):
         body.insert(0, r"\midrule")
-    said = [escapes.latex(text) for text in (*legend(table), *table.notes)]
+    said = [escapes.latex(text) for text in (*_about(table), *legend(table), *table.notes)]
     said += [f"[{index}] {escapes.latex(reason)}" for reason, index in notes.items()]
     lines = [
         *(r"\begin{table*}", r"\centering", r"\footnotesize"),
-        rf"\caption{{{escapes.latex(table.title)}}}",
+        rf"\caption{{{escapes.latex(heading(table))}}}",
         rf"\begin{{tabular}}{{ll{'c' * len(table.columns)}}}",
         *(r"\toprule", " & ".join(heads) + r" \\", *body, r"\bottomrule", r"\end{tabular}"),
         *(r"\par\smallskip\raggedright " + text for text in said),
@@ -132,8 +144,8 @@ def html(table: Table) -> str:
     notes = footnotes(table)
     heads = ["<th>System</th><th>Seeds</th>"]
     for column in table.columns:
-        label, metrics = map(escapes.html, header(column))
-        heads.append(f"<th>{label}<small>{metrics}</small></th>")
+        label, metrics, used = map(escapes.html, header(column))
+        heads.append(f"<th>{label}<small>{metrics}</small><small>{used}</small></th>")
     rows = []
     for line, group in _grouped(table):
         if group:
@@ -161,7 +173,8 @@ def html(table: Table) -> str:
     return (
         f'<figure id="{escapes.html(table.id)}">'
         f"<figcaption>{escapes.html(heading(table))}</figcaption>\n"
-        f'<div class="scroll"><table>\n<thead><tr>{"".join(heads)}</tr></thead>\n<tbody>\n'
+        + "".join(f"<p>{escapes.html(text)}</p>\n" for text in _about(table))
+        + f'<div class="scroll"><table>\n<thead><tr>{"".join(heads)}</tr></thead>\n<tbody>\n'
         + "\n".join(rows)
         + f'\n</tbody></table></div>\n<ul class="notes">{"".join(said)}</ul></figure>\n'
     )
@@ -171,25 +184,32 @@ def terminal(table: Table) -> str:
     """Plain text: per row our means, below them half their intervals and the paper's numbers."""
     notes = footnotes(table)
     heads = [header(column) for column in table.columns]
-    rows: list[list[str]] = [["System", "Seeds", *(label for label, _ in heads)]]
-    rows.append(["", "", *(metrics for _, metrics in heads)])
+    rows: list[list[str]] = [["System", "Seeds", *(label for label, _, _ in heads)]]
+    if any(metrics for _, metrics, _ in heads):
+        rows.append(["", "", *(metrics for _, metrics, _ in heads)])
+    if any(used for _, _, used in heads):
+        counts = (used.partition(",")[0].replace(" of ", "/") for _, _, used in heads)
+        rows.append(["  examples of those there", "", *counts])
+    top = len(rows)
     breaks = {}
     for line, group in _grouped(table):
         if group:
             breaks[len(rows)] = group
         rows += _terminal_rows(table, line, notes)
-    rows = [[_clip(text, 30 if not i else 24) for i, text in enumerate(row)] for row in rows]
+    rows = [[_clip(text, 44 if not i else 24) for i, text in enumerate(row)] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    out = [clean(heading(table)), ""]
+    width = max(96, sum(widths) + 2 * len(widths) - 2)
+    out = [clean(heading(table))]
+    out += [textwrap.fill(clean(text), width) for text in _about(table)]
+    out.append("")
     for index, row in enumerate(rows):
-        if index in breaks or index == 2:
+        if index in breaks or index == top:
             out.append("-" * (sum(widths) + 2 * len(widths) - 2))
             out += [f"[{clean(breaks[index])}]"] if index in breaks else []
         cells = [row[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(row[1:], widths[1:]))]
         out.append("  ".join(cells).rstrip())
     below = [*legend(table, intervals=False), *table.notes]
     below += [f"[{index}] {reason}" for reason, index in notes.items()]
-    width = max(96, sum(widths) + 2 * len(widths) - 2)
     out += ["", *(textwrap.fill(clean(text), width, subsequent_indent="  ") for text in below)]
     return "\n".join(out) + "\n"
 

@@ -9,7 +9,7 @@ its reason, so that nothing can drop out of a mean unseen.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ class Manifest:
     cells: tuple[Mapping[str, Any], ...]
     not_run: Mapping[tuple[str, str], str]  # (table, row) -> reason
     match: str = ""  # the unit in which pretraining budgets were made equal
+    about: Mapping[str, Any] = field(default_factory=dict)  # what was run; see harness.store.about
 
 
 def manifest(store: Path | str, grid: str) -> Manifest:
@@ -60,7 +61,8 @@ def manifest(store: Path | str, grid: str) -> Manifest:
         raise UserError(f"{path} has version {read.get('version')!r}, this code reads 1; run again")
     not_run = {(entry["table"], entry["row"]): entry["reason"] for entry in read.get("not_run", ())}
     tables, cells = tuple(read["tables"]), tuple(read["cells"])
-    return Manifest(store, grid, tables, cells, not_run, str(read.get("match") or ""))
+    match, about = str(read.get("match") or ""), read.get("about") or {}
+    return Manifest(store, grid, tables, cells, not_run, match, about)
 
 
 def inside(store: Path, relative: str | None) -> Path | None:

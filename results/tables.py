@@ -6,18 +6,22 @@ Nothing is shown that was not computed: a cell without runs has a reason instead
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from results import gates, items, paper, samples, scores, statistics
+from results import gates, items, paper, samples, scores, setting, statistics
 from results.cells import Column, Entry, Record, Summary, averaged, floored, gathered
 from results.statistics import Difference, Error
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row. `kind` is "run", "not run" (a system whose number only the paper has) or "floor"."""
+    """A row. `kind` is "run", "not run" (a system whose number only the paper has) or "floor".
+
+    `label` and `group` say what was run; `name` is what the grid calls the row, and `paper` the id
+    of the paper's row beside it.
+    """
 
     id: str
     label: str
@@ -28,11 +32,18 @@ class Line:
     variant: str = ""
     style: str = ""
     control: str = ""  # what a row that controls the table is for: "aa" or "planted"
+    name: str = ""
+    size: str = ""  # parameters: "0.34M"
 
 
 @dataclass(frozen=True)
 class Table:
-    """A finished table, ready for any renderer. `reference` is the id of the row compared with."""
+    """A finished table, ready for any renderer. `reference` is the id of the row compared with.
+
+    `title` is the grid's own, and "" where the rows and columns are those of a table of the
+    paper's; `papers` is then what the paper says of that one. `place` and `facts` say what was run
+    (see `results.setting`).
+    """
 
     id: str
     title: str
@@ -41,6 +52,9 @@ class Table:
     lines: tuple[Line, ...]
     reference: str
     notes: tuple[str, ...]
+    papers: str = ""
+    place: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(store: Path | str, grid: str) -> list[Table]:
@@ -66,8 +80,14 @@ def _table(
     cells: Mapping[tuple[str, str, str, str], list[Record]],
 ) -> Table:
     printed = paper.table(spec["id"])
-    columns = [Column(c["id"], c["label"], tuple(c["metrics"])) for c in spec["columns"]]
+    columns = [
+        Column(
+            c["id"], c["label"], tuple(c["metrics"]), **setting.column(grid, spec["id"], c["id"])
+        )
+        for c in spec["columns"]
+    ]
     average = bool(spec.get("average")) and "avg" not in {column.id for column in columns}
+    labels = setting.labels(grid, spec)
     lines = []
     for row in spec["rows"]:
         filled = {}
@@ -76,8 +96,8 @@ def _table(
             filled[column.id] = tuple(map(gathered, column.metrics, found))
         if average:
             filled["avg"] = (averaged(filled, columns, printed),)
-        why = grid.not_run.get((spec["id"], row["id"]))
-        lines.append(_line(row, filled, why, printed))
+        lines.append(_line(grid, spec, row, labels[row["id"]], filled))
+    lines = _by_group(lines)
     floor = _floor(lines, columns, average)
     if average:
         columns.append(Column("avg", "Avg", ("avg",)))
@@ -91,27 +111,51 @@ def _table(
     )
     lines += [floor] if floor else []
     split = spec.get("split") or ""
-    return Table(spec["id"], spec["title"], split, tuple(columns), tuple(lines), reference, notes)
+    return Table(
+        spec["id"],
+        "" if printed else spec["title"],
+        split,
+        tuple(columns),
+        tuple(lines),
+        reference,
+        notes,
+        printed.caption if printed else "",
+        setting.place(grid),
+        setting.facts(grid, spec["id"]),
+    )
 
 
 def _line(
+    grid: scores.Manifest,
+    spec: Mapping[str, Any],
     row: Mapping[str, Any],
+    label: str,
     filled: Mapping[str, tuple[Entry, ...]],
-    not_run: str | None,
-    printed: paper.PaperTable | None,
 ) -> Line:
-    id = row.get("paper") or ""
-    group = row.get("group") or ""
-    if not group and printed and id in printed.rows:
-        group = printed.rows[id].group
-    kind = "run"
-    if not_run is not None and not any(e.runs for entries in filled.values() for e in entries):
+    kind, why = "run", grid.not_run.get((spec["id"], row["id"]))
+    if why is not None and not any(e.runs for entries in filled.values() for e in entries):
         kind = "not run"
-        reason = f"not run: {not_run}"
+        reason = f"not run: {why}"
         filled = {c: tuple(replace(e, reason=reason) for e in es) for c, es in filled.items()}
-    variant, style = row.get("variant") or "", row.get("style") or ""
-    control = row.get("control") or ""
-    return Line(row["id"], row["label"], group, kind, id, filled, variant, style, control)
+    return Line(
+        id=row["id"],
+        label=label,
+        group=setting.group(grid, spec, row),
+        kind=kind,
+        paper=row.get("paper") or "",
+        cells=filled,
+        variant=row.get("variant") or "",
+        style=row.get("style") or "",
+        control=row.get("control") or "",
+        name=row["label"],
+        size=setting.size(grid, spec["id"], row["id"]),
+    )
+
+
+def _by_group(lines: Sequence[Line]) -> list[Line]:
+    """The lines with those of a group together, what was not run last."""
+    order = list(dict.fromkeys(line.group for line in lines if line.group != setting.NOT_RUN))
+    return sorted(lines, key=lambda line: [*order, setting.NOT_RUN].index(line.group))
 
 
 def _beside(line: Line, columns: Sequence[Column], printed: paper.PaperTable | None) -> Line:

@@ -50,16 +50,54 @@ def name(id: str) -> str:
 
 
 def heading(table: Table) -> str:
-    """The table's caption."""
-    split = f" Split: {table.split}." if table.split else ""
-    stop = "" if table.title.endswith((".", "?", "!", ")")) else "."
-    return f"{name(table.id)}. {table.title}{stop}{split}"
+    """The table's caption: what was run, never what the paper ran."""
+    known = name(table.id)
+    if table.papers:
+        said = f"Rows and columns of {known}"
+        return (
+            f"{_sentence(f'{said}, run on {table.place}' if table.place else said)}{_split(table)}"
+        )
+    titles = dict.fromkeys(filter(None, (known, table.title)))
+    place = f" {_sentence(f'Run on {table.place}')}" if table.place else ""
+    return " ".join(map(_sentence, titles)) + place + _split(table)
 
 
-def header(column: Column) -> tuple[str, str]:
-    """A column's label and, below it, its metrics; no second part where the label is all."""
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!", ")")) else f"{text}."
+
+
+def _split(table: Table) -> str:
+    return f" Split: {table.split}." if table.split else ""
+
+
+def setting(table: Table) -> str:
+    """What was run, in one paragraph; "" where the manifest does not say."""
+    parts = [f"{said(name)}: {text}" for name, text in table.facts.items() if name != "data"]
+    trained = {c.label: c.trained for c in table.columns if c.trained}
+    if len(set(trained.values())) == 1:
+        trained = {"each task": next(iter(trained.values()))}
+    short = {c.label: c.cut for c in table.columns if c.cut}
+    for name, found in (("finetuned_on", trained), ("questions_cut_to_fit", short)):
+        if found:
+            listed = ", ".join(f"{label} {text}" for label, text in found.items())
+            parts.append(f"{said(name)}: {listed}")
+    return ". ".join(parts) + "." if parts else ""
+
+
+def said(name: str) -> str:
+    """A fact's name as a reader sees it: "tokens_read" -> "Tokens read"."""
+    return name.replace("_", " ").capitalize()
+
+
+def in_paper(table: Table) -> str:
+    """The paper's own words for the table whose numbers stand beside ours; "" without any."""
+    return f"In the paper: {table.papers}" if table.papers else ""
+
+
+def header(column: Column) -> tuple[str, str, str]:
+    """A column's label, its metrics (unless the label has them) and its number of examples."""
     metrics = "/".join(METRICS.get(metric, metric) for metric in column.metrics)
-    return column.label, "" if metrics in column.label else metrics
+    return column.label, "" if metrics in column.label else metrics, column.used
 
 
 def number(value: float, half: float | None = None) -> str:

@@ -20,7 +20,7 @@ def store(tmp_path_factory):
 
 def test_it_gives_the_value_of_every_seed_and_its_files(store):
     text = explain(store, "full", "table1", "glm-large", "cb")
-    assert text.startswith("Table 1 · GLM-Large · CB\n")
+    assert text.startswith("Table 1 · GLM-Large objective, 0.34M · CB\n")
     assert text.count("pretraining seed ") == 6
     assert f"score {store}/score/table1-glm-large-cb-3-2" in text
     assert "signature: f1|v:1" in text

@@ -76,9 +76,9 @@ def test_the_terminal_names_and_signs_what_is_recalled(whole):
 
 def test_every_cell_shows_mean_interval_and_the_papers_number(whole):
     text = render.markdown(whole["table1"])
-    glm = next(line for line in text.splitlines() if line.startswith("| GLM-Large"))
+    glm = next(line for line in text.splitlines() if line.startswith("| GLM-Large objective"))
     assert re.search(r"\| 70\.7 \[64\.2, 76\.4\]<br>paper 76\.0 \|", glm)
-    assert glm.startswith("| GLM-Large | 3×2 |")
+    assert glm.startswith("| GLM-Large objective, 0.34M | 3×2 |")
 
 
 def test_every_metric_of_every_task_has_one_name_here():
@@ -121,15 +121,15 @@ def test_from_one_seed_no_format_prints_an_interval(tmp_path):
 
 def test_groups_stand_before_their_first_row(whole):
     text = render.markdown(whole["table1"])
-    first = text.index("**Pretrained on BookCorpus and Wikipedia**")
-    second = text.index("**Pretrained on larger corpora**")
-    assert first < text.index("| BERT-Large") < second < text.index("| T5-Large")
+    second = text.index("**Not run here**")
+    assert text.index("| BERT-Large") < second < text.index("| T5-Large")
 
 
 def test_table_1_fits_a_terminal(whole):
     lines = render.terminal(whole["table1"]).splitlines()
     assert max(len(line) for line in lines[:30]) <= 140
-    assert lines[3].split() == ["F1/Acc.", *["Acc."] * 5, "F1/Acc.", "F1a/EM"]
+    heads = ["F1/Acc.", *["Acc."] * 5, "F1/Acc.", "F1a/EM"]
+    assert [line for line in lines if line.split() == heads]
 
 
 def test_hostile_text_is_no_html(hostile):
@@ -202,6 +202,7 @@ def test_every_paper_table_renders_with_nothing_run(tmp_path):
 def test_the_columns_of_the_papers_table_1_are_named_as_there(tmp_path):
     world = World(tmp_path)
     world.tables.append(table("table1", [row("a")], superglue(), average=True))
-    head = render.markdown(tables.build(world.write(), "g")[0]).splitlines()[2]
+    text = render.markdown(tables.build(world.write(), "g")[0])
+    head = next(line for line in text.splitlines() if line.startswith("| System"))
     assert "| ReCoRD F1/Acc. | COPA Acc. | WSC Acc. | RTE Acc. | BoolQ Acc. | WiC Acc. |" in head
     assert head.endswith("| CB F1/Acc. | MultiRC F1a/EM | Avg |")

@@ -196,9 +196,9 @@ def test_figure_4_has_intervals_and_says_where_a_number_is_missing(store):
     drawn = next(t for t in tables.build(store, "full") if t.id == "figure4")
     bars = figure.bars(drawn, "heldout")
     assert [(b.system, b.mode) for b in bars[:3]] == [
-        ("GLM-Doc", "unidirectional"),
-        ("GPT-Large", "unidirectional"),
-        ("GLM-Doc", "bidirectional"),
+        ("GLM-Doc objective, 0.34M (uni)", "unidirectional"),
+        ("GPT-Large objective, 0.34M", "unidirectional"),
+        ("GLM-Doc objective, 0.34M (bi)", "bidirectional"),
     ]
     assert all(b.low < b.value < b.high for b in bars[:3])
     assert bars[3].value is None

@@ -111,7 +111,7 @@ def test_a_row_that_is_not_run_stays_with_the_papers_number_and_the_reason(world
     world.not_run.append({"table": "table1", "row": "t5", "reason": "checkpoint from elsewhere"})
     found = built(world)
     assert found.lines[0].kind == "not run"
-    assert found.lines[0].group == "Pretrained on larger corpora"
+    assert found.lines[0].group == "Not run here"
     assert entry(found, "t5", "copa").reason == "not run: checkpoint from elsewhere"
     assert entry(found, "t5", "cb", 1).paper.shown == "98.2"
 
