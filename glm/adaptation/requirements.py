@@ -64,6 +64,12 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "lm": Requirement(
         "lm", "continuation", "a text's likelihood, without finetuning", trained=False
     ),
+    "untrained-cloze": Requirement(
+        "cloze", "one blank", "as cloze, of the pretrained model as it is", trained=False
+    ),
+    "untrained-bert-cloze": Requirement(
+        "cloze", "masked tokens", "as bert-cloze, of the pretrained model as it is", trained=False
+    ),
     "likelihood": Requirement(
         "likelihood",
         "continuation",

@@ -75,6 +75,8 @@ STYLES: Mapping[str, Style] = {
     "infill": InfillStyle(),
     "bert-infill": BertInfillStyle(),
     "lm": LanguageStyle(),
+    "untrained-cloze": ClozeStyle(),
+    "untrained-bert-cloze": BertClozeStyle(),
     "likelihood": ComparisonStyle(),
     "pseudo-likelihood": ComparisonStyle(masked=True),
 }

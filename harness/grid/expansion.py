@@ -22,7 +22,7 @@ from harness.grid.overrides import Asked, asked, overrides, points, scaled, styl
 from harness.grid.schema import Grid
 from harness.steps.finetune import Finetune, ZeroShot
 from harness.steps.leakage import Leakage
-from harness.steps.ngram import ORDERS, Ngram
+from harness.steps.ngram import LIKELIHOODS, ORDERS, Ngram
 from harness.steps.score import Score
 from harness.steps.step import Step, slug
 from tasks.spec import How, Task, signature
@@ -157,7 +157,7 @@ class Cells:
     ) -> tuple[Floor, ...]:
         """The floors that need runs, of the cells of a column that are asked like `trial`."""
         answered = trial.predictions
-        if answered.kind == "zeroshot":
+        if asking.needs.asks in LIKELIHOODS:
             inputs = {"dataset": answered.inputs["dataset"]}
             inputs |= {
                 name: step
@@ -168,7 +168,9 @@ class Cells:
             if key not in self.made:
                 self.made[key] = self._ngrams(column, asking, answered, inputs)
             return self.made[key]
-        if "blind" not in self.grid.controls or asking.task.withhold is None:
+        if not asking.needs.trained or asking.task.withhold is None:
+            return ()
+        if "blind" not in self.grid.controls:
             return ()
         if (table.id, column.id) not in self.made:
             self.made[table.id, column.id] = self._blind(table, column)
@@ -202,6 +204,8 @@ class Cells:
         if row is None:
             return ()
         asking = self.asking(row, column)
+        if not asking.needs.trained:
+            return ()  # nothing is finetuned that could be finetuned blind
         # One pretraining is enough: what it has learnt is not what a blind model lives on.
         first = self.grid.seeds.pretrain[0]
         pretrained = self.models.pretrain(asking.variant, asking.changes, first)
@@ -288,6 +292,7 @@ class Cells:
             window=self.scale.window,
             stride=self.scale.window // 2,
             style=asking.style,
+            pattern=how.pattern,
             precision=self.models.precision,
         )
         dataset = self.models.sources.dataset(task, (table.split,), asking.variant)
@@ -296,7 +301,8 @@ class Cells:
             "tokenizer": pretrained.inputs["tokenizer"],
             "dataset": dataset,
         }
-        about = "-".join(filter(None, (task.name, how.mode)))
+        style = asking.style if asking.needs.asks == "cloze" else ""
+        about = "-".join(filter(None, (task.name, how.mode, style)))
         name = slug(f"{asking.variant.name}-{about}-s{pretrained.spec.seed}")
         made = Step("zeroshot", name, spec, inputs)
         predicted = self.models.once(("zeroshot", made.digest), lambda: made)

@@ -69,6 +69,7 @@ class ZeroShot:
     stride: int = 256
     precision: str = "fp32"
     style: str = "lm"  # a key of `glm.adaptation.styles.STYLES` that is not trained
+    pattern: int = 0
     plugins: Mapping[str, str] = field(default_factory=dict)  # that decide: name -> fingerprint
 
     def run(self, work: Work) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from glm.models.ngram import Ngrams
     from tasks.spec import Answer, Compare, Continue
 
+LIKELIHOODS = ("lm", "likelihood")  # the ways of asking that an n-gram model can answer
 ORDERS: Mapping[str, int] = {"unigram": 1, "5-gram": 5}  # floor -> n
 
 

@@ -495,3 +495,18 @@ def test_minimal_pairs_are_asked_of_every_system_by_its_own_likelihood(made: Mad
     assert not by_kind(found, "finetune")
     (first, *_) = found.cells
     assert {floor.name for floor in first.floors} == {"unigram", "5-gram"}
+
+
+def test_a_cloze_can_be_asked_of_a_model_as_it_is(made: Made):
+    rows = "[glm-large, {variant: glm-large, style: untrained-cloze}, "
+    rows += "{variant: bert-large, style: untrained-bert-cloze, set: {pattern: 4}}]"
+    columns = "[{task: rte, metrics: [acc, twins]}, rte@2]"
+    found = made(own(rows=rows, columns=columns, more="controls: [blind]"))
+    assert len(by_kind(found, "zeroshot")) == 2 and not by_kind(found, "ngram")
+    specs = {step.spec.style: step.spec for step in by_kind(found, "zeroshot")}
+    assert specs["untrained-cloze"].pattern == 0
+    assert specs["untrained-bert-cloze"].pattern == 4
+    asked = [cell for cell in found.cells if cell.row.startswith("bert-large")]
+    assert all(
+        "style:untrained-bert-cloze|" in s for c in asked for s in c.trials[0].score.spec.signatures
+    )
