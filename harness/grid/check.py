@@ -309,7 +309,7 @@ class Check:
         if how.mode:
             used |= {"mode"} if modes else set()
             if modes and how.mode not in modes:
-                self.name(f"mode of {task.name}", how.mode, modes, *at("mode"))
+                self.name(f"mode of {task.name}", str(how.mode), modes, *at("mode"))
             elif not modes and "mode" not in found.asking:
                 said = f"{task.name} has no modes when it is asked as {way}"
                 self.document.blame(at("mode"), said)

@@ -1,5 +1,6 @@
 """A grid's mistakes are all said at once, each with its place, before anything is computed."""
 
+import copy
 import json
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from glm.adaptation.requirements import REQUIREMENTS, fitting
 from glm.adaptation.styles import STYLES
@@ -18,6 +21,7 @@ from harness.errors import UserError
 from harness.grid import load as grids
 from harness.grid.expansion import expand
 from harness.grid.json_schema import json_schema
+from harness.grid.positions import dumped
 from harness.run import command
 from tasks import TASKS
 
@@ -164,6 +168,7 @@ NONSENSE = {
     own("[glm-large]", "[{task: cb, options: {ratio: 1}}]"): ("ratio", "unknown option of cb"),
     own("[glm-large]", "[{task: yahoo, options: {ratio: 2}}]"): ("2", "`ratio` is 2: it should"),
     own("[glm-large]", "[{task: cnndm, options: {layout: x}}]"): ("x", "`layout` is 'x': it"),
+    own("[glm-large]", "[{task: wsc, options: {mode: [1]}}]"): ("[1]", "unknown mode of wsc"),
     own("[glm-large]", "[{task: cb, metrics: [f2]}]"): ("f2", "unknown metric of cb `f2`"),
     # What cannot be asked of a system.
     own("[{variant: gpt-large, style: seq2seq}]", "[rte]"): (
@@ -343,6 +348,53 @@ def test_a_style_knows_the_settings_that_the_table_says(style: str):
         ("ngram", "decoding.no_repeat_ngram"),
     ):
         assert (field in known) == (setting in needs.settings), setting
+
+
+WHOLE = {
+    "overrides": {"steps": 5, "depth": 0.2},
+    "finetune": {"lr": 0.001, "betas": [0.9, 0.99]},
+    "seeds": {"pretrain": [0, 1], "finetune": 2},
+    "sweep": {"parameters": {"lr": [0.001, 0.002]}, "select": "best_dev"},
+    "data": {"documents": 100, "limit": {"train": 5}, "vocabulary": {"kind": "train"}},
+    "machine": {"gpus": {"pretrain": 1}, "time_limit": {"pretrain": "2h"}},
+    "tables": [
+        "table3",
+        {
+            "id": "a",
+            "rows": ["glm-large", {"variant": "bert-large", "set": {"objective.ratio": 0.2}}],
+            "columns": ["cb", {"task": "wsc", "options": {"mode": "rank"}}],
+            "reference": "glm-large",
+        },
+    ],
+}
+ODD = [None, True, -1, 0, 1.5, 1e308, 10**30, "", "no", "a/b", [], [1], {}, {"a": [1]}, "1/0"]
+
+
+def places(value: Any, path: tuple = ()) -> Iterator[tuple]:
+    """The path of every value inside of another."""
+    for key in value if isinstance(value, dict) else range(len(value)):
+        yield (*path, key)
+        if isinstance(value[key], dict | list):
+            yield from places(value[key], (*path, key))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.sampled_from(list(places(WHOLE))), st.sampled_from(ODD)), min_size=1))
+def test_whatever_is_written_in_a_grids_place_it_loads_or_is_refused(tmp_path: Path, odd: Any):
+    value = copy.deepcopy(WHOLE)
+    for path, other in odd[:3]:
+        within: Any = value
+        try:
+            for key in path[:-1]:
+                within = within[key]
+            within[path[-1]] = copy.deepcopy(other)
+        except (KeyError, IndexError, TypeError):
+            continue  # something odd is in its place already
+    (tmp_path / "grid.yaml").write_text(dumped(value))
+    try:
+        expand(grids.load(tmp_path / "grid.yaml"))
+    except UserError as error:
+        assert str(error).endswith("nothing was run")
 
 
 def test_limits_are_raised_where_much_is_meant(tmp_path: Path):
