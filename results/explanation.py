@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from results import checklist, items, paper, scores, statistics, tables, wording
+from results import checklist, gates, items, paper, scores, statistics, tables, wording
 from results.cells import Entry, examples
 from results.ledger import QUANTITIES, shown
 from results.scores import Manifest, inside, unsound
@@ -73,7 +73,9 @@ def _entry(entry: Entry, table: Table, line: Line) -> list[str]:
         out.append(f"  why: {entry.reason}")
     out += _intervals(entry)
     if entry.floors:
-        known = (f"{FLOORS.get(n, n)} {wording.number(v)}" for n, v in entry.floors.items())
+        known = (
+            f"{FLOORS.get(n, n)} {gates.shown(v, entry.unit)}" for n, v in entry.floors.items()
+        )
         out.append(f"  floors: {', '.join(known)}")
     if entry.versus is not None:
         out += _versus(entry, table)

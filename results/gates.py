@@ -82,4 +82,9 @@ def _said(name: str, floors: Mapping[str, float], a: Entry, b: Entry) -> str:
     value = floors.get(name)
     if value is None:
         value = max(entry.floors.get(name, 0.0) for entry in (a, b))
-    return f"{FLOORS.get(name, name)} gives {value:.1f}"
+    return f"{FLOORS.get(name, name)} gives {shown(value, a.unit)}"
+
+
+def shown(value: float, unit: str) -> str:
+    """A floor's value: bits a byte are small numbers."""
+    return f"{value:.3f}" if unit == "bits" else f"{value:.1f}"

@@ -338,3 +338,9 @@ def test_the_checklist_tells_the_family_and_marks_what_is_recalled(tmp_path):
     assert "recalled ≈" in text
     assert "paper +" not in text
     assert "One family of 2 claims, 1 of them tested" in text  # LAMBADA has no column here
+
+
+def test_a_floor_in_bits_is_told_with_the_digits_that_it_needs(tmp_path):
+    bits = {"unit": "bits", "higher": False, "floor": 0.742}
+    found = verdict(tmp_path, [0.80, 0.81, 0.79], [0.9, 0.91, 0.92], "heldout", "bpb", **bits)
+    assert "gives 0.742" in found.reason
