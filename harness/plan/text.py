@@ -29,10 +29,10 @@ def show(plan: Plan, store: Store) -> str:
                 size(line.disk_bytes) if line.disk_bytes else "-",
             )
         )
-    return "\n".join([*_aligned(rows, 4), *_pretrainings(plan), "", *summary(plan, store)])
+    return "\n".join([*aligned(rows, 4), *_pretrainings(plan), "", *summary(plan, store)])
 
 
-def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
     """Rows of text in columns, the first `left` of them flush left, the others flush right."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
@@ -61,7 +61,7 @@ def _pretrainings(plan: Plan) -> list[str]:
                     *(f"{amounts[unit]:.3e}" for unit in UNITS),
                 )
             )
-    return ["", *_aligned(rows, 1)] if len(rows) > 1 else []
+    return ["", *aligned(rows, 1)] if len(rows) > 1 else []
 
 
 def millions(number: float) -> str:

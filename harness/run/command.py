@@ -61,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=SET)
     parser.add_argument(
+        "--detect",
+        type=float,
+        metavar="POINTS",
+        help="a plan that says how many pretrainings show such a difference, and in what time",
+    )
+    parser.add_argument(
         "--clean", action="store_true", help="score also without rows that a model has read"
     )
     parser.add_argument("--store", help="where results are kept (default: machine.store)")
@@ -79,11 +85,14 @@ def _run(options: argparse.Namespace, command: str) -> int:
     from harness.grid import load as grids
     from harness.grid.expansion import expand
     from harness.plan import plan as plans
+    from harness.plan import power
     from harness.plan import text as planned
     from harness.store import edited
     from harness.store.store import Store
 
     began = time.monotonic()
+    if options.detect is not None and not 0 < options.detect < 100:
+        raise UserError(f"--detect {options.detect:g}: a difference in points, between 0 and 100")
     grid = grids.load(options.grid, [*options.set, *["clean=true"] * options.clean])
     machine = grids.machine(
         grid, store=options.store, address=options.address, executor=options.executor
@@ -92,8 +101,10 @@ def _run(options: argparse.Namespace, command: str) -> int:
     expansion = expand(grid)
     plan = plans.make(expansion, store, machine)
     earlier = edited.find(expansion.steps, store)
-    if options.plan:
+    if options.plan or options.detect is not None:
         print(planned.show(plan, store))
+        found = power.columns(grid.name, expansion, store)
+        print("\n".join(power.told(found, len(grid.seeds.pretrain), plan, options.detect)))
         print("\n".join(planned.earlier(plan, earlier)), end="\n" * bool(earlier))
         return 0
 
