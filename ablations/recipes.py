@@ -7,7 +7,7 @@ was seen in a source that quotes the paper or in the authors' repository, "recal
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from ablations.settings import (
     Amount,
@@ -22,8 +22,7 @@ from ablations.settings import (
     Share,
     Tokens,
 )
-
-Decay = Literal["cosine", "linear", "constant"]
+from glm.training.optimisation import Decay, Optimisation
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,14 @@ class Finetuning:
     epochs: Annotated[Epochs, "passes over the training rows"]
     batch: Annotated[Count, "questions per optimizer step"]
     warmup: Annotated[Portion, "share of all steps that is linear warm-up"]
-    decay: Annotated[Decay, "how the learning rate falls after the warm-up"] = "linear"
-    floor: Annotated[Share, "lowest learning rate, as a share of the peak"] = 0.0
-    weight_decay: Annotated[Share, "AdamW's decay of matrices and tables"] = 0.1
-    betas: Annotated[tuple[Portion, Portion], "AdamW's two averages"] = (0.9, 0.999)
-    eps: Annotated[Rate, "AdamW's epsilon"] = 1e-8
-    clip: Annotated[Positive, "largest norm of a gradient"] = 1.0
+    decay: Annotated[Decay, "how the learning rate falls after the warm-up"] = Optimisation.decay
+    floor: Annotated[Share, "lowest learning rate, as a share of the peak"] = Optimisation.floor
+    weight_decay: Annotated[Share, "AdamW's decay of matrices and tables"] = (
+        Optimisation.weight_decay
+    )
+    betas: Annotated[tuple[Portion, Portion], "AdamW's two averages"] = Optimisation.betas
+    eps: Annotated[Rate, "AdamW's epsilon"] = Optimisation.eps
+    clip: Annotated[Positive, "largest norm of a gradient"] = Optimisation.clip
     dropout: Annotated[Portion, "dropout of the residual stream"] = 0.1
     max_length: Annotated[Length, "positions of the source (Part A) at most"] = 256
     label_smoothing: Annotated[Portion, "share of a target's mass that all words get"] = 0.0

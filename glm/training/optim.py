@@ -1,11 +1,14 @@
 """AdamW with the original's decay groups, and the learning rate as a function of the step."""
 
 import math
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
-KINDS = ("linear", "cosine", "constant")
+from glm.training.optimisation import Decay, Optimisation
+
+KINDS = get_args(Decay)
 
 
 def groups(model: nn.Module, weight_decay: float) -> list[dict]:
@@ -24,14 +27,11 @@ def groups(model: nn.Module, weight_decay: float) -> list[dict]:
 def adamw(
     model: nn.Module,
     *,
-    weight_decay: float = 0.1,
-    betas: tuple[float, float] = (0.9, 0.98),
-    epsilon: float = 1e-6,
+    weight_decay: float = Optimisation.weight_decay,
+    betas: tuple[float, float] = Optimisation.betas,
+    epsilon: float = Optimisation.eps,
 ) -> torch.optim.AdamW:
-    """AdamW with decoupled decay, fused into one pass; its rate is 0 until `set_rate`.
-
-    The defaults are the original's for pretraining; its finetuning uses (0.9, 0.999) and 1e-8.
-    """
+    """AdamW with decoupled decay, fused into one pass; its rate is 0 until `set_rate`."""
     grouped = [group for group in groups(model, weight_decay) if group["params"]]
     return torch.optim.AdamW(grouped, lr=0.0, betas=betas, eps=epsilon, fused=True)
 

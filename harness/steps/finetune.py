@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from ablations.recipes import Decoding
 from glm.objectives.objective import Objective
+from glm.training.optimisation import Decay, Optimisation
 from harness.steps.step import Work
 
 
@@ -27,12 +28,12 @@ class Finetune:
     mode: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     warmup: float = 0.06  # of all steps
-    decay: str = "linear"
-    floor: float = 0.0
-    weight_decay: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    clip: float = 1.0
+    decay: Decay = Optimisation.decay
+    floor: float = Optimisation.floor
+    weight_decay: float = Optimisation.weight_decay
+    betas: tuple[float, float] = Optimisation.betas
+    eps: float = Optimisation.eps
+    clip: float = Optimisation.clip
     dropout: float = 0.1
     max_length: int = 256
     target_length: int = 0

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from glm.objectives.amounts import UNITS
 from harness.grid.expansion import Cell, Expansion
 from harness.grid.overrides import scaled
 from harness.plan.estimate import planned, shape
@@ -22,7 +23,7 @@ from harness.steps.step import Step
 from harness.store.store import Store
 from tasks.atomic import read_json
 
-LEDGER = ("corpus_tokens", "positions", "targets", "flops", "steps", "seconds", "device")
+LEDGER = (*UNITS, "steps", "seconds", "device")
 
 
 def about(grid: Any, expansion: Expansion, store: Store) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def curve(objective) -> list[float]:
     corpus = stream(texts, SPECIAL)
     shape = Shape(2, 32, 2, SPECIAL.padded, positions=512, dropout=0.0, attention_dropout=0.0)
     model = build(shape, seed=0)
-    optimizer = optim.adamw(model)
+    optimizer = optim.adamw(model, betas=(0.9, 0.98), epsilon=1e-6)
     optim.set_rate(optimizer, 2e-3)
     losses = []
     for step in range(STEPS):

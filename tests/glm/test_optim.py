@@ -53,7 +53,7 @@ def test_without_warmup_the_first_step_has_the_peak():
 
 
 def test_an_unknown_schedule_is_named():
-    with pytest.raises(ValueError, match=r"square.*linear, cosine, constant"):
+    with pytest.raises(ValueError, match=r"square.*cosine, linear, constant"):
         schedule("square", 0, peak=1.0, warmup=0.0, total=10, floor=0.0)
 
 

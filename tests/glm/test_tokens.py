@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from glm.data.special import with_sentinels
+from glm.data.special import table_rows, with_sentinels
 from glm.data.tokenizer import bert, bpe, hub, load, standardise, train_wordpiece
+from glm.data.vocabularies import HUB, IDS, USUAL
 from tasks.errors import UserError
 from tests.glm.golden import read
 
@@ -179,3 +180,19 @@ def test_without_the_hub_the_message_names_the_files(monkeypatch, tmp_path):
         hub("gpt2")
     with pytest.raises(UserError, match="choose from bert-base-uncased"):
         hub("klingon")
+
+
+@real
+@pytest.mark.parametrize(
+    ("kind", "rows"), [("bert", 30_592), ("roberta", 50_304), ("gpt2", 50_304)]
+)
+def test_a_published_vocabulary_has_the_ids_that_plans_reckon_with(kind, rows):
+    folder = Path(os.environ["GLM_HARNESS_DATA"]) / "vocab"
+    if kind == "bert":
+        special = bert(folder / "bert-base-uncased-vocab.txt").special
+    else:
+        special = bpe(kind, folder / f"{kind}-vocab.json", folder / f"{kind}-merges.txt").special
+    assert special.size == IDS[kind] and special.padded == table_rows(IDS[kind]) == rows
+    assert HUB[USUAL[kind]][1] == kind
+    more = with_sentinels(special, 64)
+    assert more.padded == table_rows(special.size, sentinels=64)
