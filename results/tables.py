@@ -226,10 +226,7 @@ def _column(
     reference = against.cells[id][index]
     means = {row: e.sample.means for row, e in entries.items() if e.runs}
     several = {row: found for row, found in means.items() if len(found.value_P) > 1}
-    freedom = sum(len(found.value_P) - 1 for found in several.values())
-    squares = sum(
-        found.seeds * len(found.value_P) * (len(found.value_P) - 1) for found in several.values()
-    )
+    variance, freedom = _pooled(several.values())
     rows = [row for row in several if row != against.id and against.id in several]
     own = several[against.id] if rows else None
     loadings = tuple(_loading(len(several[row].value_P), own) for row in rows)
@@ -240,14 +237,27 @@ def _column(
         n = (len(means[row].value_P), len(means[against.id].value_P))
         mean = means[row].mean - means[against.id].mean
         gate = _gate(next(line for line in lines if line.id == row), against, place, columns)
-        if own is None or row not in rows or samples.flat(squares / freedom, mean):
+        if own is None or row not in rows or not freedom:
             found[row] = Difference(mean, n), None, gate
             continue
         examples, clusters = samples.examples_of(several[row], own)
-        error = Error(squares / freedom * (1 / n[0] + 1 / n[1]), freedom, examples, clusters)
+        error = Error(variance * (1 / n[0] + 1 / n[1]), freedom, examples, clusters)
         p = statistics.dunnett(mean / error.deviation, error.freedom(), loadings)
         found[row] = Difference(mean, n, error), p, gate
     return found
+
+
+def _pooled(rows: Iterable[samples.Means]) -> tuple[float, int]:
+    """The variance of one pretraining pooled over rows, and its degrees of freedom.
+
+    Rows whose seeds are all alike have collapsed: they say nothing of how far others spread.
+    """
+    spread = [found for found in rows if not samples.flat(found.seeds, found.mean)]
+    freedom = sum(len(found.value_P) - 1 for found in spread)
+    squares = math.fsum(
+        found.seeds * len(found.value_P) * (len(found.value_P) - 1) for found in spread
+    )
+    return (squares / freedom if freedom else 0.0), freedom
 
 
 def _loading(count: int, reference: samples.Means | None) -> float:

@@ -265,6 +265,21 @@ def test_many_rows_share_one_pooled_error(world):
     assert found.p == pytest.approx(known)
 
 
+def test_rows_that_collapsed_do_not_make_the_pooled_error_small(world):
+    rows = [row("ref", paper="GLM_Large"), row("other"), *(row(f"flat{i}") for i in range(6))]
+    world.tables.append(table("table1", rows, [column("copa")]))
+    for p, shift in enumerate((0.0, 0.02, 0.04)):
+        world.put(cell("table1", "ref", "copa", p), floor=0.1, acc=0.5 + shift)
+        world.put(cell("table1", "other", "copa", p), floor=0.1, acc=0.55 + shift)
+        for i in range(6):
+            world.put(cell("table1", f"flat{i}", "copa", p), floor=0.1, acc=0.48)
+    error = entry(built(world), "other", "copa").versus.error
+    assert error.seeds == pytest.approx(
+        2 * 4 / 3
+    )  # two points between one pretraining and the next
+    assert error.seeds_freedom == 4
+
+
 def test_the_correction_over_columns_takes_back_what_one_of_many_only_seems_to_show(world):
     columns = [column(f"c{i}") for i in range(12)]
     world.tables.append(table("table1", [row("ref", paper="GLM_Large"), row("r")], columns))
