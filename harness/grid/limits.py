@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ablations.budget import spent, steps
 from ablations.recipes import Pretraining
-from ablations.scale import Scale, architecture, pretraining
+from ablations.scale import SCALES, Scale, architecture, pretraining
 from ablations.settings import changed
 from ablations.systems import Variant
 from glm.data.special import table_rows
@@ -25,9 +25,13 @@ SLOWEST = 1e9  # FLOP/s: less than any machine's, so that most grids need no mea
 DAY = 86_400.0
 
 
-def check(grid: Grid, document: Document) -> None:
-    """Blame what would not fit into memory or take longer than the limits of the grid say."""
-    scale, limits = scaled(grid), grid.limits
+def check(grid: Grid, document: Document, sized: bool) -> None:
+    """Blame what would not fit into memory or take longer than the limits of the grid say.
+
+    Of a grid whose scale has faults itself (not `sized`), only what does not depend on it.
+    """
+    limits = grid.limits
+    scale = scaled(grid) if sized else SCALES["micro"]
     documents = grid.data.documents or scale.documents
     if grid.data.kind == "microworld" and documents > limits.documents:
         place = ("data", "documents") if grid.data.documents else ("overrides", "documents")
@@ -36,6 +40,8 @@ def check(grid: Grid, document: Document) -> None:
             f"{documents:,} documents are about {documents * 7e-7:,.0f} GB of text: at most "
             f"{limits.documents:,} are made (limits: {{documents: ...}})",
         )
+    if not sized:
+        return
     seen: set[tuple[Variant, tuple]] = set()
     for row in (row for table in grid.resolved_tables for row in table.rows if row.variant):
         found = overrides(row)

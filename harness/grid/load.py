@@ -92,8 +92,7 @@ def _grid(document: Document, known: Catalogue, to_run: bool) -> Grid:
     check.size(tables)
     if to_run:
         files.check(grid, document)
-    if to_run and sized:
-        limits.check(grid, document)
+        limits.check(grid, document, sized)
     return grid
 
 

@@ -191,6 +191,7 @@ NONSENSE = {
     TABLE + "overrides: {depth: 10000}": ("{depth", "parameters, which take"),
     TABLE + "overrides: {steps: 1000000000}": ("{steps", "FLOPs to pretrain, about"),
     TABLE + "overrides: {documents: 1000000000}": ("1000000000", "are about 700 GB of text"),
+    TABLE + "scale: mico\ndata: {documents: 1000000000}": ("mico", "documents are about 700 GB"),
     TABLE + "data: {documents: 1000000000}": ("1000000000", "1,000,000,000 documents are about"),
     TABLE + "overrides: {heads: 1/2, width: 1/100}": ("{heads", "8 units for 6 heads"),
     TABLE + "overrides: {length: 500}": ("{length", "sequences of 500 tokens for 192 positions"),
@@ -367,6 +368,7 @@ WHOLE = {
         },
     ],
 }
+SAME_FOLDER = HealthCheck.function_scoped_fixture
 ODD = [None, True, -1, 0, 1.5, 1e308, 10**30, "", "no", "a/b", [], [1], {}, {"a": [1]}, "1/0"]
 
 
@@ -378,7 +380,9 @@ def places(value: Any, path: tuple = ()) -> Iterator[tuple]:
             yield from places(value[key], (*path, key))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(st.sampled_from(list(places(WHOLE))), st.sampled_from(ODD)), min_size=1))
 def test_whatever_is_written_in_a_grids_place_it_loads_or_is_refused(tmp_path: Path, odd: Any):
     value = copy.deepcopy(WHOLE)
