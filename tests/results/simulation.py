@@ -178,3 +178,20 @@ def false_verdicts(table: Table, family: Sequence[Claim]) -> list[bool]:
     """Whether each claim, of systems that do not differ, is called supported or reversed."""
     verdicts = judge.check([table], family)
     return [verdict.verdict in ("supported", "reversed") for verdict in verdicts]
+
+
+def f1_sums(rng: np.random.Generator, clusters: int, seed: float) -> np.ndarray:
+    """One run's sums for F1, by cluster of five answers of which two in five are right."""
+    at = np.repeat(np.arange(clusters), 5)
+    gold = rng.random(len(at)) < 0.4
+    base = 0.8 * rng.normal(size=clusters)[at] + 0.6 * rng.normal(size=len(at)) + gold - 0.5
+    chosen = base + seed + rng.normal(size=len(at)) > 0
+    columns = (chosen & gold, chosen, gold)
+    return np.stack([np.bincount(at, column, minlength=clusters) for column in columns], axis=1)
+
+
+def perplexity_sums(rng: np.random.Generator, clusters: int, seed: float) -> np.ndarray:
+    """One run's nats and tokens, by document; long documents are the easier ones."""
+    tokens = rng.lognormal(5, 0.8, size=clusters).round() + 1
+    nats = tokens * (3 + 0.3 * rng.normal(size=clusters) - 0.05 * np.log(tokens) + seed / 5)
+    return np.stack([nats, tokens], axis=1)

@@ -9,7 +9,10 @@ import math
 import numpy as np
 import pytest
 
-from results import claims
+from results import claims, items
+from results.cells import summary
+from results.samples import Sample
+from tasks.sums import COMBINATIONS
 from tests.results import simulation
 from tests.results.simulation import SCENARIOS, World, coverage, drawn, false_verdicts
 
@@ -95,3 +98,33 @@ def test_a_second_copy_of_the_reference_is_marked_in_at_most_5_of_100_grids():
         copy = next(line for line in found.table.lines if line.id == "r1")
         marked.append(any(entry.marked for entries in copy.cells.values() for entry in entries))
     assert np.mean(marked) <= 0.05
+
+
+CORPUS = {
+    "f1": (simulation.f1_sums, "f1", "fraction"),
+    "perplexity": (simulation.perplexity_sums, "perplexity", "ppl"),
+}
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_the_jackknife_covers_a_metric_of_the_whole_corpus(name):
+    draw, combine, unit = CORPUS[name]
+    rng = np.random.default_rng(7)
+    to, back = items.scale(unit).to, items.scale(unit).back
+    many = [draw(rng, 20_000, 0.15 * rng.normal()).sum(0) for _ in range(150)]
+    truth = back(float(np.mean([to(COMBINATIONS[combine](sums)) for sums in many])))
+
+    inside = []
+    labels = tuple(map(str, range(60)))
+    for _ in range(DRAWS):
+        # The runs of one draw read the same documents: only their seeds differ.
+        state = rng.integers(2**32)
+        runs = [draw(np.random.default_rng(state), 60, 0.15 * rng.normal()) for _ in range(4)]
+        sample = Sample(
+            {(p, 0): float(to(COMBINATIONS[combine](sums.sum(0)))) for p, sums in enumerate(runs)},
+            {(p, 0): items.effects(sums, labels, combine, unit) for p, sums in enumerate(runs)},
+        )
+        said = summary(sample, unit)
+        inside.append(said.low <= truth <= said.high)
+    allowed = slack(0.95, DRAWS)
+    assert 0.93 - allowed < np.mean(inside) < 0.97 + allowed
