@@ -7,10 +7,12 @@ Koko found the pink doll. Mara gave the red cup to Tomo. On a cold day, Vevi was
 from dataclasses import dataclass
 from random import Random
 
+from tasks.errors import UserError
 from tasks.microworld.lexicon import Cast, pick
 from tasks.microworld.scenes import FACTS, Family, Scene, aside
 
 LEVELS = (1, 2, 3, 4)  # lexical, recall, binding, two steps
+MOST = {"distance": 8, "distractors": 4}  # a split has no names and things for more
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,13 @@ class Mixture:
     levels: tuple[int, ...] = LEVELS
     distance: tuple[int, ...] = (0, 1, 2, 3)
     distractors: tuple[int, ...] = (0, 1, 2)
+
+    def __post_init__(self) -> None:
+        for name, most in MOST.items():
+            if not all(0 <= number <= most for number in getattr(self, name)):
+                raise UserError(f"{name} {getattr(self, name)}: each must be 0 to {most}.")
+        if not set(self.levels) <= set(LEVELS):
+            raise UserError(f"levels {self.levels}: each must be one of {LEVELS}.")
 
     def draw(self, rng: Random, turn: int, levels: tuple[int, ...]) -> Dial:
         """The dial of group number `turn` of a task that has these levels."""

@@ -9,8 +9,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tasks import TASKS
+from tasks.errors import UserError
 from tasks.microworld import (
     VERSION,
     Dial,
@@ -326,3 +329,25 @@ def test_no_sentence_of_a_minimal_pair_stands_in_the_corpus(world):
     for row in lines(world / "blimp/blimp.jsonl"):
         assert f" {normal(row['sentence_good'])} " not in trained
         assert f" {normal(row['sentence_bad'])} " not in trained
+
+
+@pytest.mark.parametrize("task, level", [(t, n) for t, ns in superglue.HAS.items() for n in ns])
+@given(
+    seed=st.integers(0, 2**32),
+    split=st.sampled_from(("train", "dev", "test")),
+    distance=st.integers(0, 8),
+    distractors=st.integers(0, 4),
+)
+@settings(max_examples=20, deadline=None)
+def test_the_oracle_agrees_at_every_level_distance_and_number_of_distractors(
+    task, level, seed, split, distance, distractors
+):
+    cast = Cast(Random(seed), pool(split))
+    for row in superglue.MAKERS[task](cast, Dial(level, distance, distractors)):
+        assert oracle.answer(task, row) == oracle.gold(task, row), row
+
+
+@pytest.mark.parametrize("wrong", [{"distance": (9,)}, {"distractors": (-1,)}, {"levels": (5,)}])
+def test_a_mixture_that_cannot_be_made_is_refused(wrong):
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        Mixture(**wrong)
