@@ -310,7 +310,9 @@ def _signatures(lines: Sequence[Line], columns: Sequence[Column]) -> list[str]:
     columns_of: dict[tuple[str, ...], list[str]] = {}
     for column in columns:
         for index, metric in enumerate(column.metrics):
-            found = {s for line in lines for s in line.cells[column.id][index].signatures}
+            # A planted row is another system on purpose.
+            told = (line for line in lines if line.control != "planted")
+            found = {s for line in told for s in line.cells[column.id][index].signatures}
             split = [signature.split("|") for signature in found]
             shared = set.intersection(*map(set, split)) if split else set()
             ways = {"|".join(part for part in parts if part not in shared) for parts in split}

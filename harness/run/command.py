@@ -93,7 +93,8 @@ def _run(options: argparse.Namespace, command: str) -> int:
     began = time.monotonic()
     if options.detect is not None and not 0 < options.detect < 100:
         raise UserError(f"--detect {options.detect:g}: a difference in points, between 0 and 100")
-    grid = grids.load(options.grid, [*options.set, *["clean=true"] * options.clean])
+    options.set += ["clean=true"] * options.clean
+    grid = grids.load(options.grid, options.set)
     machine = grids.machine(
         grid, store=options.store, address=options.address, executor=options.executor
     )

@@ -94,6 +94,14 @@ def test_a_blind_floor_is_the_reference_row_on_other_passages(made: Made):
     assert not made().cells[0].floors
 
 
+def test_a_reference_row_that_is_not_finetuned_gives_no_blind_floor(made: Made, tmp_path: Path):
+    made("blind", columns="[rte]")
+    path = tmp_path / "grid.yaml"
+    untrained = "{variant: glm-large, id: glm-large, style: untrained-cloze}"
+    path.write_text(path.read_text().replace("{variant: glm-large, set: {epochs: 3}}", untrained))
+    assert all(not cell.floors for cell in expand(grids.load(path)).cells)
+
+
 def test_what_has_no_passage_has_no_blind_floor(made: Made):
     expansion = made("blind", columns="[gigaword]", more="split: test", first="unilm-large")
     assert all(not cell.floors for cell in expansion.cells)

@@ -84,6 +84,7 @@ def test_clean_scores_leave_leaked_rows_out_and_compute_nothing_else(leaky: Any)
     run(top, "--clean")
     after = {path.parent for path in (top / "store").glob("*/*/provenance.json")}
     (added,) = after - before
+    assert "--set clean=true" in (top / "store/grids/mine/grid.yaml").read_text()
     cell = the_cell(top)
     assert cell["score"] == value and cell["clean"]["score"] == f"score/{added.name}"
     items = parquet.read_table(added / "items.parquet")["id"].to_pylist()

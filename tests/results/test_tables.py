@@ -314,3 +314,12 @@ def test_scores_measured_in_two_ways_are_called_out(world):
     world.put(cell("mine", "a", "copa"), signature="acc|v:1", acc=0.6)
     world.put(cell("mine", "b", "copa"), signature="acc|v:2", acc=0.6)
     assert built(world).notes == ("copa: not all rows were measured in one way: v:1 or v:2",)
+
+
+def test_a_planted_row_is_measured_otherwise_on_purpose(world):
+    rows = [row("a"), row("a_planted", control="planted")]
+    world.tables = [table("table1", rows, [column("copa")])]
+    world.put(cell("table1", "a", "copa", conditions="scale:micro"), acc=0.5)
+    half = cell("table1", "a_planted", "copa", conditions="scale:micro|pretrain:steps=1")
+    world.put(half, acc=0.5)
+    assert not any("not all rows" in note for note in built(world).notes)
