@@ -192,10 +192,12 @@ def _owned(cast: Cast, question: str) -> tuple[list[list[str]], Pair]:
     # Causes name a thing by its colour, effects by its owner.
     things = [(f"the {c} {noun}", f"the {noun} of {o}") for c, o in zip(colours, owners)]
     asked, other = (_sides([happen(r, actor, *thing) for r in both], question) for thing in things)
+    told = [asked[0][0], other[0][1]]
+    orders = [1 if cast.rng.random() < 0.5 else -1 for _ in range(2)]
     pairs = []
     for turn in (1, -1):
         facts = [f"{o} owns a {c} {noun}." for o, c in zip(owners, colours[::turn])]
-        pairs.append([*facts, asked[0][0], other[0][1]])
+        pairs.append([*facts[:: orders[0]], *told[:: orders[1]]])
     return pairs, asked[1]
 
 
@@ -284,8 +286,9 @@ def pronoun(cast: Cast, level: int, between: list[str]) -> Pronoun:
         follows = (f"{x} is {m}", f"{y} is {m}")
     else:
         more, third = pick(rng, tuple(COMPARISONS)), cast.person().name
+        turn = 1 if rng.random() < 0.5 else -1
         heads = [
-            [f"{one} is {more} than {third}.", f"{third} is {more} than {two}."]
+            [f"{one} is {more} than {third}.", f"{third} is {more} than {two}."][::turn]
             for one, two in ((x, y), (y, x))
         ]
         end = text.format(**slots | {"m": f"the {more} one"}, he=he)

@@ -93,6 +93,11 @@ GIVING = (
 GOING = ("went to", "walked to", "ran to", "hurried to")
 
 
+def mixed(cast: Cast, *sentences: str) -> tuple[str, ...]:
+    """Sentences in any order: who goes by what is named first is right half of the time."""
+    return tuple(cast.rng.sample(sentences, len(sentences)))
+
+
 # ---- single facts, which stand around a scene: as what distracts, and as what keeps apart
 
 
@@ -277,7 +282,9 @@ def transfer(cast: Cast) -> Scene:
     """A thing changes hands."""
     rng, thing = cast.rng, cast.thing()
     a, b = cast.person().name, cast.person().name
-    sentence = pick(rng, GIVING).replace("X", thing)
+    # Whoever is named first gives as often as gets.
+    deals = GIVING[:4] if rng.random() < 0.5 else GIVING[4:]
+    sentence = pick(rng, deals).replace("X", thing)
     ask = Ask(f"who has {thing} now", f"does {{}} have {thing} now", f"{{}} has {thing}",
               f"{thing} now belongs to {{}}", b, a)  # fmt: skip
     got = Ask(f"who got {thing}", f"did {{}} get {thing} from {{o}}",
@@ -298,14 +305,15 @@ def places(cast: Cast) -> Scene:
             f"the person in {room} is {{}}", yes, no)
         for room, yes, no in ((r, a, b), (s, b, a))
     )  # fmt: skip
-    return Scene((f"{{a}} {verb} {r}.", f"{{b}} {verb} {s}."), a, b, asks, "moved", (a, b, town))
+    sentences = mixed(cast, f"{{a}} {verb} {r}.", f"{{b}} {verb} {s}.")
+    return Scene(sentences, a, b, asks, "moved", (a, b, town))
 
 
 def rooms(cast: Cast) -> Scene:
     """Two things lie in two rooms."""
     x, z, r, s = cast.thing(), cast.thing(), cast.room(), cast.room()
     asks = (_lies(x, r, s), _lies(z, s, r))
-    return Scene((f"{x} is in {{a}}.", f"{z} is in {{b}}."), r, s, asks, "lying")
+    return Scene(mixed(cast, f"{x} is in {{a}}.", f"{z} is in {{b}}."), r, s, asks, "lying")
 
 
 def _lies(thing: str, yes: str, no: str) -> Ask:
@@ -337,7 +345,7 @@ def colours(cast: Cast) -> Scene:
     who = Ask(f"who owns the {c} {noun}", f"does {{}} own the {c} {noun}",
               f"{{}} owns the {c} {noun}", f"the owner of the {c} {noun} is {{}}",
               p, q)  # fmt: skip
-    sentences = (f"{p} owns a {{a}} {noun}.", f"{q} owns a {{b}} {noun}.")
+    sentences = mixed(cast, f"{p} owns a {{a}} {noun}.", f"{q} owns a {{b}} {noun}.")
     return Scene(sentences, c, d, (_colour(p, noun, c, d), who), "owned", (p, q))
 
 
@@ -347,7 +355,7 @@ def jobs(cast: Cast) -> Scene:
     c, d = cast.job(), cast.job()
     who = Ask(f"who is a {c} in {town}", f"is {{}} a {c} in {town}", f"{{}} is a {c} in {town}",
               f"the {c} in {town} is {{}}", p, q)  # fmt: skip
-    sentences = (f"{p} is a {{a}} in {town}.", f"{q} is a {{b}} in {town}.")
+    sentences = mixed(cast, f"{p} is a {{a}} in {town}.", f"{q} is a {{b}} in {town}.")
     return Scene(sentences, c, d, (_job(p, c, d), who), "employed", (p, q, town))
 
 
@@ -356,7 +364,7 @@ def guests(cast: Cast) -> Scene:
     town, p, q = cast.town(), cast.person().name, cast.person().name
     i, j = cast.rng.sample(range(7), 2)
     asks = (_visit(town, DAYS[i], p, q), _visit(town, DAYS[j], q, p))
-    sentences = (f"{p} visited {town} on {{a}}.", f"{q} visited {town} on {{b}}.")
+    sentences = mixed(cast, f"{p} visited {town} on {{a}}.", f"{q} visited {town} on {{b}}.")
     return Scene(sentences, DAYS[i], DAYS[j], asks, "visited", (p, q, town))
 
 
@@ -376,9 +384,7 @@ def inside(cast: Cast) -> Scene:
     """A thing is in a container, the container is in a room; another thing is elsewhere."""
     x, z, box = cast.thing(), cast.thing(), cast.thing(("box",))
     r, s = cast.room(), cast.room()
-    sentences = (f"{x} is in {box}.", f"{box} is in {{a}}.", f"{z} is in {{b}}.")
-    if cast.rng.random() < 0.5:
-        sentences = (sentences[2], *sentences[:2])
+    sentences = mixed(cast, f"{x} is in {box}.", f"{box} is in {{a}}.", f"{z} is in {{b}}.")
     return Scene(sentences, r, s, (_lies(x, r, s),), "lying")
 
 
@@ -386,7 +392,8 @@ def carried(cast: Cast) -> Scene:
     """Two people with a thing each go to two rooms."""
     p, q, x, z = cast.person().name, cast.person().name, cast.thing(), cast.thing()
     r, s, verb = cast.room(), cast.room(), pick(cast.rng, GOING)
-    sentences = (f"{p} found {x}.", f"{q} found {z}.", f"{p} {verb} {{a}}.", f"{q} {verb} {{b}}.")
+    found = mixed(cast, f"{p} found {x}.", f"{q} found {z}.")
+    sentences = (*found, *mixed(cast, f"{p} {verb} {{a}}.", f"{q} {verb} {{b}}."))
     return Scene(sentences, r, s, (_lies(x, r, s), _lies(z, s, r)), "moved", (p, q))
 
 
@@ -396,7 +403,7 @@ def boxed(cast: Cast) -> Scene:
     box, z = cast.thing(("box",)), cast.thing()
     ask = Ask(f"who has {x} now", f"does {{}} have {x} now", f"{{}} has {x}",
               f"{x} now belongs to {{}}", a, b)  # fmt: skip
-    sentences = (f"{x} is in {box}.", f"{{a}} found {box}.", f"{{b}} found {z}.")
+    sentences = mixed(cast, f"{x} is in {box}.", f"{{a}} found {box}.", f"{{b}} found {z}.")
     return Scene(sentences, a, b, (ask,), "found", (a, b))
 
 
@@ -404,7 +411,7 @@ def between(cast: Cast) -> Scene:
     """One person is older (taller, ...) than another through a third."""
     a, b, c = (cast.person().name for _ in range(3))
     more, less = pick(cast.rng, tuple(COMPARISONS.items()))
-    sentences = (f"{{a}} is {more} than {c}.", f"{c} is {more} than {{b}}.")
+    sentences = mixed(cast, f"{{a}} is {more} than {c}.", f"{c} is {more} than {{b}}.")
     return Scene(sentences, a, b, (_which(cast, a, b, more, less),), "above", (a, b, c))
 
 
@@ -419,9 +426,7 @@ def days(cast: Cast) -> Scene:
     ask = Ask(f"who came to {town} {place}", f"did {{}} visit {town} {word} {{o}}",
               f"{{}} visited {town} {word} {{o}}", f"the {place} guest in {town} was {{}}",
               yes, no, query=f"{{}} came to {town} {place}")  # fmt: skip
-    sentences = (f"{p} visited {town} on {{a}}.", f"{q} visited {town} on {{b}}.")
-    if rng.random() < 0.5:
-        sentences = sentences[::-1]
+    sentences = mixed(cast, f"{p} visited {town} on {{a}}.", f"{q} visited {town} on {{b}}.")
     return Scene(sentences, DAYS[i], DAYS[j], (ask,), "visited", (p, q, town))
 
 

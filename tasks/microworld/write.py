@@ -13,7 +13,7 @@ from tasks.microworld.freshness import Registry
 from tasks.microworld.lexicon import SPLITS, Cast, pool
 from tasks.microworld.passages import Dial, Mixture
 
-VERSION = 3
+VERSION = 4
 MIXTURE = Mixture()
 CHUNK = 1000  # documents checked against the registry at a time
 

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from tasks import TASKS
 from tasks.microworld import Mixture, generation, superglue
 from tasks.microworld.lexicon import Cast, pool
+from tasks.microworld.scenes import FAMILIES, journey
 
 FIELDS = {
     "CB": ("premise", "hypothesis"),
@@ -91,6 +92,25 @@ def test_from_level_2_on_twins_hold_the_same_words(task, level):
         if task == "COPA":
             texts = [f"{text} {row['choice1']} {row['choice2']}" for text, row in zip(texts, rows)]
         assert len({tuple(sorted(re.findall(r"\w+", text))) for text in texts}) == 1, rows
+
+
+@pytest.mark.parametrize("level", [2, 3, 4])
+def test_from_level_2_on_what_is_named_first_says_nothing(level):
+    """But on a journey, where the later place is what is asked for."""
+    for family in FAMILIES[level]:
+        first = total = 0
+        for index in range(500):
+            scene = family(Cast(Random(f"{family.__name__}/{index}"), pool("dev")))
+            text = scene.text().lower()
+            for ask in scene.asks:
+                yes, no = (
+                    re.search(rf"\b{re.escape(name.lower())}\b", text)
+                    for name in (ask.answer, ask.other)
+                )
+                assert yes and no
+                first += yes.start() < no.start()
+                total += 1
+        assert family is journey or 0.4 < first / total < 0.6, (family.__name__, first / total)
 
 
 def test_at_level_1_words_say_the_label_of_cb_and_pairs_of_words_that_of_rte():
