@@ -13,16 +13,18 @@ for WiC, with the word's first token; for WSC they pool the words by a learned a
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 
-from glm.adaptation.cloze import best
+from glm.adaptation.cloze import best, branches
 from glm.adaptation.encoding import Source, pieces, source
 from glm.adaptation.items import Item, read_all, read_each
+from glm.data.sequences import Sequence as Row
 from glm.data.sequences import sequence
+from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.models.backbone import Backbone
 from glm.models.transformer import DEVIATION
@@ -96,19 +98,26 @@ class ClassifierStyle:
                 source(next(texts), tokenizer.special, max_length, question.id, separator=True)
                 for _ in question.inputs
             ]
-            sequences = tuple(self._sequence(g) for g in given)
+            sequences = tuple(self._sequence(g, tokenizer.special) for g in given)
             if any(len(g.words) != question.marks for g in given):
                 raise UserError(f"question {question.id} has a marked word in some inputs only")
             sizes = tuple((1, *map(len, g.words)) for g in given)
             items.append(Item(question, sequences, cut=sum(g.cut for g in given), plan=sizes))
         return items
 
-    def _sequence(self, given: Source):
+    def _sequence(self, given: Source, special: Special) -> Row:
         length = len(given.tokens)
-        read = 0 if self.pool == "cls" else length - 1
-        zeros, branch = [0] * length, [self.layout.source_branch] * length
         words = [place for word in given.words for place in word]
-        return sequence(given.tokens, range(length), zeros, branch, [read, *words])
+        if self.layout.kind == "pair":  # read where the decoder would begin to write
+            opening = [*self.layout.writing.opening, special.start]
+            read = [length + len(opening) - 1, *words]
+            row = branches(given, [opening], [[]], self.layout)
+            return replace(row, read_R=np.array(read), target_R=np.full(len(read), -1))
+        read = 0 if self.pool == "cls" else length - 1
+        second = length if given.second is None or not self.layout.sides else given.second
+        inner = [0] * second + [1] * (length - second)
+        branch = [self.layout.source_branch] * length
+        return sequence(given.tokens, range(length), inner, branch, [read, *words])
 
     def loss(
         self,

@@ -67,23 +67,27 @@ class ClozeStyle:
         for question, text, chosen in zip(questions, texts, choices, strict=True):
             single = question.verbalizer and all(len(c) == 1 for c in chosen)
             longest = 1 if single else 1 + max(len(c) for c in chosen)
-            given = source(text, special, max_length - longest, question.id, layout=self.layout)
+            room = max_length - (0 if self.layout.kind == "pair" else longest)
+            given = source(text, special, room, question.id, layout=self.layout)
             items.append(self._item(question, given, chosen, single, special))
         return items
 
     def _item(self, question, given: Source, chosen, single: bool, special: Special) -> Item:
+        before = list(self.layout.before(given, special))
+        first = len(before) - 1  # where an answer's first token is predicted
         if single:
-            rows, reads = [[special.start]], [[0]]
+            rows, reads = [before], [[first]]
             terms = [(0, c[0], k) for k, c in enumerate(chosen)]
         else:
-            rows = [[special.start, *c] for c in chosen]
+            end = self.layout.after(given, special)
+            rows = [[*before, *c] for c in chosen]
             # All branches begin alike: the first one's start token is read for all of them.
-            reads = [list(range(bool(k), len(row))) for k, row in enumerate(rows)]
+            reads = [list(range(first + bool(k), len(row))) for k, row in enumerate(rows)]
             after = np.cumsum([1] + [len(c) for c in chosen])
             terms = [
                 (after[k] + j - 1 if j else 0, token, k)
                 for k, c in enumerate(chosen)
-                for j, token in enumerate([*c, special.end])
+                for j, token in enumerate([*c, end])
             ]
         if self.layout.kind == "causal":
             pairs = zip(rows, reads, strict=True)

@@ -21,13 +21,14 @@ from tasks.spec import Blank, Cloze, Part, Text
 
 @dataclass(frozen=True)
 class Source:
-    """The ids of a source, the index of each of its blanks, how many tokens were cut off, and where
-    its marked words are (by mark less one)."""
+    """The ids of a source, the index of each of its blanks, how many tokens were cut off, where its
+    marked words are (by mark less one), and where its second side begins."""
 
     tokens: tuple[int, ...]
     blanks: tuple[int, ...]
     cut: int = 0
     words: tuple[tuple[int, ...], ...] = ()
+    second: int | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def source(
     have room.
     """
     separator = separator and any(p.side == "b" for p in parts)
-    marks = 2 * ends + separator
+    masks = 0 if layout.blanks == "left out" else masks
+    marks = (len(special.opens) + len(special.closes)) * ends + len(special.parts) * separator
     length = sum(masks if p.ids is None else len(p.ids) for p in parts)
     excess = max(0, length + marks - room)
     kept = shorten([0 if p.ids is None else len(p.ids) for p in parts], parts, excess)
@@ -122,14 +124,14 @@ def source(
             f"question {name} does not fit: {room} positions are left for its text, and its blanks"
             f" and special tokens need more; raise the model's positions or shorten its answers"
         )
-    tokens = [special.cls] if ends else []
+    tokens = list(special.opens) if ends else []
     blanks: list[int] = []
     words: dict[int, list[int]] = {part.mark: [] for part in parts if part.mark}
-    separated = not separator
+    separated, second = not separator, None
     for part, left in zip(parts, kept, strict=True):
         if part.side == "b" and not separated:
-            tokens.append(special.sep)
-            separated = True
+            tokens += special.parts
+            separated, second = True, len(tokens)
         if part.ids is None:
             mask = layout.mask(special, len(blanks))
             blanks.append(len(tokens))
@@ -139,9 +141,9 @@ def source(
                 words[part.mark] += range(len(tokens), len(tokens) + max(left, 1))
             tokens += part.ids[len(part.ids) - left :] if part.cut == "start" else part.ids[:left]
     if ends:
-        tokens.append(special.eos)
+        tokens += special.closes
     marked = tuple(tuple(words[mark]) for mark in sorted(words))
-    return Source(tuple(tokens), tuple(blanks), excess, marked)
+    return Source(tuple(tokens), tuple(blanks), excess, marked, second)
 
 
 def shorten(lengths: list[int], parts: Sequence[Piece], excess: int) -> list[int] | None:

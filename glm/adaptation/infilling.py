@@ -49,14 +49,14 @@ class Document:
 
     def shown(self, special: Special, layout: Layout = BLANK, lengths: bool = False) -> Source:
         """[CLS] the words with blanks [EOS]; with `lengths` a blank has a mask for each id."""
-        tokens, blanks, at = [special.cls], [], 0
+        tokens, blanks, at = [*special.opens], [], 0
         for blank, ((start, stop), target) in enumerate(zip(self.hidden, self.targets())):
             tokens += [t for word in self.words[at:start] for t in word]
             blanks.append(len(tokens))
             tokens += [layout.mask(special, blank)] * (len(target) if lengths else 1)
             at = stop
         tokens += [t for word in self.words[at:] for t in word]
-        return Source((*tokens, special.eos), tuple(blanks))
+        return Source((*tokens, *special.closes), tuple(blanks))
 
 
 def document(question: Generate, tokenizer: Tokenizer, room: int) -> tuple[Document | None, int]:
@@ -72,7 +72,8 @@ def document(question: Generate, tokenizer: Tokenizer, room: int) -> tuple[Docum
         if not isinstance(part, Part):
             hidden.append((start, len(words)))
     ids = [tuple(word) for word in answers(words, tokenizer)]
-    used = np.cumsum([2] + [len(word) for word in ids])
+    ends = len(tokenizer.special.opens) + len(tokenizer.special.closes)
+    used = np.cumsum([ends] + [len(word) for word in ids])
     count = int(np.searchsorted(used, room, side="right")) - 1
     inside = tuple((a, min(b, count)) for a, b in hidden if a < count)
     if not inside and hidden:
@@ -104,17 +105,22 @@ class InfillStyle:
         special = tokenizer.special
         texts = pieces((q.text for q in questions), tokenizer)
         # In the other layouts the positions go on after the source.
-        room = max_length if self.layout.kind == "blank" else max_length - max_length // 3
+        room = max_length - max_length // 3 if self.layout.goes_on else max_length
         items = []
         for question, text in zip(questions, texts, strict=True):
             given = source(text, special, room, question.id, layout=self.layout)
             known, cut = document(question, tokenizer, room)
-            wanted = [] if known is None else [[*t, special.end] for t in known.targets()]
+            wanted = [] if known is None else self._wanted(known, special)
             shown = given if known is None else known.shown(special, self.layout)
             row = training_row(shown, wanted, self.layout, special)
             weight = max(1, len(row.read_R))
             items.append(Item(question, (row,), weight, max(cut, given.cut), (given, known)))
         return items
+
+    def _wanted(self, known: Document, special: Special) -> list[list[int]]:
+        """What is to be written: each blank's ids and its end."""
+        targets = enumerate(known.targets())
+        return [[*target, self.layout.end(special, blank)] for blank, target in targets]
 
     def loss(
         self,
@@ -134,7 +140,7 @@ class InfillStyle:
                 rows += item.sequences
                 continue
             known = known.redrawn(rng)
-            wanted = [[*t, special.end] for t in known.targets()]
+            wanted = self._wanted(known, special)
             shown = known.shown(special, self.layout)
             rows.append(training_row(shown, wanted, self.layout, special))
         return target_loss(model, rows, special, self.label_smoothing)
@@ -150,6 +156,8 @@ class InfillStyle:
         """The completed documents, filled greedily without repeating n-grams."""
         special = tokenizer.special
         never = unwritten(special)
+        if self.layout.blanks == "spans":  # a blank ends with the next one's sentinel
+            never = (*never, special.end)
         search = Search(
             special.end, special.size, self.target, ngram=self.ngram, banned=never, pad=special.pad
         )

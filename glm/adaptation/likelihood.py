@@ -101,15 +101,19 @@ class LanguageStyle:
     ) -> Row:
         """`shown` is given, `rest` is predicted; all of it but the first `skip` is wanted."""
         wanted = np.array(rest[skip:], np.int64)
-        if self.layout.kind == "blank":
-            mask = special.gmask if self.task_mask and special.gmask is not None else special.mask
-            ends = [special.eos] if end else []
-            given = Source((special.cls, *shown, mask, *ends), (len(shown) + 1,))
-            written = [self.layout.start(special, 0), *rest[:-1]]
-            row = branches(given, [written], [range(skip, len(rest))], self.layout)
+        if not self.layout.goes_on:
+            mask = special.gmask if self.task_mask and special.gmask is not None else None
+            mask = self.layout.mask(special, 0) if mask is None else mask
+            ends = special.closes if end else ()
+            shown = (*special.opens, *shown)
+            given = Source((*shown, mask, *ends), (len(shown),))
+            before = self.layout.before(given, special)
+            first = len(before) - 1
+            reads = range(first + skip, first + len(rest))
+            row = branches(given, [[*before, *rest[:-1]]], [reads], self.layout)
             return replace(row, target_R=wanted)
-        tokens = [special.cls, *shown, *rest[:-1]]
-        context = len(shown) + 1
+        tokens = [*special.opens, *shown, *rest[:-1]]
+        context = len(shown) + len(special.opens)
         branch = [self.layout.source_branch] * context + [1] * (len(tokens) - context)
         read = range(context - 1 + skip, len(tokens))
         return sequence(tokens, range(len(tokens)), [0] * len(tokens), branch, read, wanted)

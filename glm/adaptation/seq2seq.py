@@ -56,19 +56,19 @@ class Seq2SeqStyle:
         Neither the source's nor the answer's positions pass `max_length`.
         """
         questions = list(questions)
-        special = tokenizer.special
+        special, layout = tokenizer.special, self.layout.writing
         texts = pieces((q.text for q in questions), tokenizer)
         targets = iter(answers([t for q in questions for t in q.targets[:1]], tokenizer))
         target = min(self.target, max_length - 1)
         # In the other layouts the answer's positions come after the source's.
-        room = max_length if self.layout.kind == "blank" else max_length - target
+        room = max_length - target if layout.goes_on else max_length
         room = min(room, self.source or room)
         items = []
         for question, text in zip(questions, texts, strict=True):
-            given = source(text, special, room, question.id, layout=self.layout)
+            given = source(text, special, room, question.id, layout=layout)
             wanted = [*next(targets), special.end] if question.targets else []
             cut = given.cut + max(0, len(wanted) - target)
-            row = training_row(given, [wanted[:target]], self.layout, special)
+            row = training_row(given, [wanted[:target]], layout, special)
             items.append(Item(question, (row,), max(1, len(row.read_R)), cut, given))
         return items
 
@@ -107,7 +107,7 @@ class Seq2SeqStyle:
         )
 
         def reduce(group: Sequence[Item]) -> list[Answer]:
-            prompts = [prompt(item.plan, self.layout, special) for item in group]
+            prompts = [prompt(item.plan, self.layout.writing, special) for item in group]
             found = beam(model, prompts, search)
             return [written(item, [f], tokenizer) for item, f in zip(group, found, strict=True)]
 
@@ -118,7 +118,9 @@ def training_row(given: Source, wanted: Sequence[Sequence[int]], layout: Layout,
     """The source and, for each blank, its start token and all of `wanted` but the last token;
     read where each token of `wanted` is to be predicted. Empty targets are left out."""
     row = branches(given, [], [], layout)
-    tokens, position, inner, targets = [], [], [], []
+    tokens: list[int] = list(layout.opening)
+    position, inner = list(range(len(tokens))), [0] * len(tokens)
+    targets: list[int] = []
     for blank, words in enumerate(wanted):
         if words:
             outer, second = layout.answer(given, blank, len(words), used=len(tokens))
@@ -137,7 +139,7 @@ def training_row(given: Source, wanted: Sequence[Sequence[int]], layout: Layout,
         position_L=joined(row.position_L, position),
         inner_L=joined(row.inner_L, inner),
         branch_L=joined(row.branch_L, [1] * len(tokens)),
-        read_R=np.arange(start, start + len(tokens)),
+        read_R=np.arange(start + len(layout.opening), start + len(tokens)),
         target_R=np.array(targets, np.int64),
     )
 
@@ -145,12 +147,15 @@ def training_row(given: Source, wanted: Sequence[Sequence[int]], layout: Layout,
 def prompt(given: Source, layout: Layout, special: Special) -> Prompt:
     """The source as decoding wants it."""
     blanks = range(len(given.blanks)) if layout.kind == "blank" else range(len(given.blanks) or 1)
+    opening = [list(layout.opening)] if layout.opening else []
+    used = len(layout.opening)
     return Prompt(
-        branches(given, [], [], layout),
-        tuple(layout.answer(given, blank, 1)[0][0] for blank in blanks),
+        branches(given, opening, [[]] * len(opening), layout),
+        tuple(layout.answer(given, blank, 1, used)[0][0] for blank in blanks),
         tuple(layout.start(special, blank) for blank in blanks),
         grows=layout.kind != "blank",
         counts=layout.inner,
+        ends=tuple(layout.end(special, blank) for blank in blanks),
     )
 
 
@@ -159,7 +164,7 @@ def unwritten(special: Special) -> tuple[int, ...]:
     ids = {special.pad, special.eos, special.cls, special.mask, special.start}
     ids |= {i for i in (special.gmask, special.smask) if i is not None}
     ids |= {*special.sentinel_masks, *special.sentinel_starts}
-    return tuple(sorted(ids - {special.end}))
+    return tuple(sorted(ids - {special.end, special.sep}))
 
 
 def written(item: Item, found: Sequence[Found], tokenizer: Tokenizer) -> Answer:

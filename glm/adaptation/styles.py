@@ -28,11 +28,13 @@ from torch import nn
 from glm.adaptation.classifier import ClassifierStyle
 from glm.adaptation.cloze import ClozeStyle
 from glm.adaptation.comparison import ComparisonStyle
+from glm.adaptation.continuation import ContinuationStyle
 from glm.adaptation.infilling import InfillStyle
 from glm.adaptation.items import Item
 from glm.adaptation.likelihood import LanguageStyle
 from glm.adaptation.masked_cloze import BertClozeStyle
 from glm.adaptation.masked_infilling import BertInfillStyle
+from glm.adaptation.pseudo_likelihood import PseudoStyle
 from glm.adaptation.seq2seq import Seq2SeqStyle
 from glm.data.tokenizer import Tokenizer
 from glm.models.backbone import Backbone
@@ -71,6 +73,7 @@ STYLES: Mapping[str, Style] = {
     "cloze": ClozeStyle(),
     "classifier": ClassifierStyle(),
     "bert-cloze": BertClozeStyle(),
+    "continuation": ContinuationStyle(),
     "seq2seq": Seq2SeqStyle(),
     "infill": InfillStyle(),
     "bert-infill": BertInfillStyle(),
@@ -79,4 +82,5 @@ STYLES: Mapping[str, Style] = {
     "untrained-bert-cloze": BertClozeStyle(),
     "likelihood": ComparisonStyle(),
     "pseudo-likelihood": ComparisonStyle(masked=True),
+    "pseudo-lm": PseudoStyle(),
 }

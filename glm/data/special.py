@@ -17,6 +17,9 @@ class Special:
     `smask` are the task masks, absent in the Wikipedia and BookCorpus models. `sentinel_masks[i]`
     and `sentinel_starts[i]` belong to the span written i-th in Part B. `size` counts the real ids,
     `padded` the rows of the embedding table. `sentence_end` lists the ids that close a sentence.
+
+    `opening`, `between` and `closing` are the ids before, between the sides of and after a text,
+    where they are not [CLS], [SEP] and `eos`: RoBERTa parts sides by two ids, GPT-2 opens by none.
     """
 
     pad: int
@@ -34,6 +37,24 @@ class Special:
     size: int = 0
     padded: int = 0
     sentence_end: tuple[int, ...] = ()
+    opening: tuple[int, ...] | None = None
+    between: tuple[int, ...] | None = None
+    closing: tuple[int, ...] | None = None
+
+    @property
+    def opens(self) -> tuple[int, ...]:
+        """The ids before a text."""
+        return (self.cls,) if self.opening is None else self.opening
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """The ids between the two sides of a text."""
+        return (self.sep,) if self.between is None else self.between
+
+    @property
+    def closes(self) -> tuple[int, ...]:
+        """The ids after a text."""
+        return (self.eos,) if self.closing is None else self.closing
 
 
 def table_rows(ids: int, sentinels: int = 0) -> int:

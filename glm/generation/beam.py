@@ -50,10 +50,13 @@ class Found:
     score: float
 
 
-def log_probabilities(model: Backbone, hidden_RH: torch.Tensor, search: Search) -> torch.Tensor:
+def log_probabilities(
+    model: Backbone, hidden_RH: torch.Tensor, search: Search, end_R: torch.Tensor | None = None
+) -> torch.Tensor:
     """log p over the real vocabulary, in fp32 at least; banned ids stay in the normaliser.
 
-    Raises `FloatingPointError` where a logit is no number, which makes its whole row so.
+    A row's own end, `end_R`, is never banned. Raises `FloatingPointError` where a logit is no
+    number, which makes its whole row so.
     """
     logits_RV = model.logits(hidden_RH)[:, : search.vocabulary]
     wide = logits_RV if logits_RV.dtype == torch.float64 else logits_RV.float()
@@ -61,7 +64,10 @@ def log_probabilities(model: Backbone, hidden_RH: torch.Tensor, search: Search) 
     if not log_RV[:, 0].isfinite().all():
         raise FloatingPointError("the model has diverged: a token's probability is no number")
     if search.banned:
+        kept_R1 = None if end_R is None else log_RV.gather(1, end_R[:, None])
         log_RV[:, list(search.banned)] = -torch.inf
+        if end_R is not None and kept_R1 is not None:
+            log_RV.scatter_(1, end_R[:, None], kept_R1)
     return log_RV
 
 
@@ -200,18 +206,24 @@ def fill(model: Backbone, prompts: List[Prompt], search: Search) -> list[list[Fo
         position_R, inner_R = torch.tensor(places, device=device).T
         tokens_R = torch.tensor([token[i] for i in alive], device=device)
         stream_RU = torch.cat([stream_RU, tokens_R[:, None]], 1)
-        log_RV = log_probabilities(model, model.step(cache, tokens_R, position_R, inner_R), search)
-        early = torch.tensor([inside[i] < search.min_length for i in alive], device=device)
-        log_RV[early, search.end] = -torch.inf
+        ends = [prompts[i].ends[blank[i]] if prompts[i].ends else search.end for i in alive]
+        end_R = torch.tensor(ends, device=device)
+        hidden_RH = model.step(cache, tokens_R, position_R, inner_R)
+        log_RV = log_probabilities(model, hidden_RH, search, end_R)
+        early = [inside[i] < search.min_length for i in alive]
+        closed_R1 = torch.tensor(early, device=device)[:, None]
+        log_RV.scatter_(
+            1, end_R[:, None], torch.where(closed_R1, -torch.inf, log_RV.gather(1, end_R[:, None]))
+        )
         block_repeats(log_RV, stream_RU, search.ngram)
         best_R, next_R = log_RV.max(-1)
         going = []
         for r, (i, score, chosen) in enumerate(zip(alive, best_R.tolist(), next_R.tolist())):
             old = answers[i][blank[i]]
-            words = old.tokens if chosen == search.end else (*old.tokens, chosen)
+            words = old.tokens if chosen == ends[r] else (*old.tokens, chosen)
             answers[i][blank[i]] = Found(words, old.score + score)
             full = not prompts[i].grows and inside[i] + 1 > deepest
-            if chosen == search.end or full:
+            if chosen == ends[r] or full:
                 blank[i], inside[i] = blank[i] + 1, 0
                 token[i] = prompts[i].starts[blank[i]] if blank[i] < len(prompts[i].at) else 0
             else:

@@ -56,7 +56,7 @@ def run(spec: Finetune, work: Work) -> None:
     layout = spec.objective.layout
     style = _style(spec, work, layout)
     # Where positions go on after the source, the answer's come on top of the source's.
-    longest = spec.max_length + (0 if layout.kind == "blank" else spec.target_length)
+    longest = spec.max_length + spec.target_length * layout.goes_on
     questions = ask(spec, work, "train", train=True)
     questions = [q for q in questions if getattr(q, "gold", ()) or getattr(q, "targets", ())]
     if not questions:

@@ -1,0 +1,1 @@
+"""Checkpoints of other people's models, through `transformers`: encoders, decoders and both."""

@@ -1,0 +1,189 @@
+"""Checkpoints by name or folder: found offline first, read from safetensors, no code of theirs run.
+
+A name of the hub is looked up in the local cache before the network is asked, and always comes with
+the commit that it stands for. A folder is what `save_pretrained` writes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from glm.data.sequences import sequence
+from glm.data.tokenizer import Tokenizer
+from glm.models.huggingface.backbone import UNBOUNDED, HuggingFace
+from glm.models.huggingface.decoder import Decoder
+from glm.models.huggingface.encoder import AFTER_PADDING, Encoder
+from glm.models.huggingface.encoder_decoder import EncoderDecoder
+from glm.models.huggingface.vocabulary import Kind, adapted
+from glm.objectives.layout import Layout
+from tasks.errors import UserError
+
+WAYS = {"encoder": Encoder, "decoder": Decoder, "encoder-decoder": EncoderDecoder}
+HOW = "pip install 'glm-harness[huggingface]'"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model, its tokenizer, and how it is asked."""
+
+    model: HuggingFace
+    tokenizer: Tokenizer
+    layout: Layout
+    kind: Kind
+
+
+def kind_of(config: Any) -> Kind:
+    """Whether a configuration is an encoder's, a decoder's or an encoder-decoder's."""
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL,
+    )
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED,
+    )
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES as PAIRS,
+    )
+
+    name = config.model_type
+    if config.is_encoder_decoder and name in PAIRS:
+        return "encoder-decoder"
+    if name in MASKED and not getattr(config, "is_decoder", False):
+        return "encoder"
+    if name in CAUSAL:
+        return "decoder"
+    raise UserError(f"model type {name!r}: neither a masked, a causal nor a seq2seq model")
+
+
+def load(
+    folder: str | Path,
+    device: torch.device | str = "cpu",
+    *,
+    name: str = "",
+    revision: str = "",
+) -> Loaded:
+    """The checkpoint in `folder`, in fp32, with its tokenizer.
+
+    Raises `UserError` where `transformers` is not installed, weights are no safetensors, or a
+    weight of the body is missing. A missing head is noted, not invented.
+    """
+    transformers = library()
+    folder = Path(folder)
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(
+            f"{folder}: no *.safetensors here, and other formats can run code; convert it once "
+            "with transformers: AutoModel.from_pretrained(...).save_pretrained(FOLDER)"
+        )
+    safe = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, **safe)
+        kind = kind_of(config)
+        auto = {
+            "encoder": transformers.AutoModelForMaskedLM,
+            "decoder": transformers.AutoModelForCausalLM,
+            "encoder-decoder": transformers.AutoModelForSeq2SeqLM,
+        }[kind]
+        fast = transformers.AutoTokenizer.from_pretrained(folder, use_fast=True, **safe)
+        network, facts = auto.from_pretrained(
+            folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safe
+        )
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{folder}: transformers cannot read this checkpoint: {reason}") from None
+    headless = _headless(network, facts["missing_keys"], folder)
+    model = HuggingFace(
+        network.to(device),
+        WAYS[kind].of(network),
+        name or folder.name,
+        revision,
+        room(config),
+        headless,
+    )
+    tokenizer, layout = adapted(fast, config, kind)
+    loaded = Loaded(model.eval(), tokenizer, layout, kind)
+    _require_agreement(loaded)
+    return loaded
+
+
+@torch.inference_mode()
+def _require_agreement(loaded: Loaded) -> None:
+    """Read a few tokens as a backbone and as the library does: a family that computes its logits in
+    an unforeseen way must not give numbers that look right."""
+    model, special = loaded.model, loaded.tokenizer.special
+    if model.headless:
+        return
+    ids = [i % special.size for i in (special.unk, special.eos, 7, 11, 13)]
+    branch = [0] * len(ids) if loaded.kind == "encoder" else [1] * len(ids)
+    inputs = {"input_ids": torch.tensor([ids], device=model.device)}
+    if loaded.kind == "encoder-decoder":
+        inputs["decoder_input_ids"] = inputs["input_ids"]
+        branch = [0] * len(ids) + branch
+    count = len(branch) // len(ids)
+    positions = list(range(len(ids))) * count
+    reads = range(len(branch) - len(ids), len(branch))
+    row = sequence(ids * count, positions, [0] * len(branch), branch, reads)
+    ours_RV = model.logits(model.read([row], special.pad))
+    theirs_RV = model.network(**inputs).logits[0]
+    if ours_RV.shape != theirs_RV.shape or not torch.allclose(ours_RV, theirs_RV, 1e-3, 1e-3):
+        raise UserError(
+            f"{model.name}: models of type {model.network.config.model_type!r} compute their "
+            "logits in a way that is not known here, so that their scores would be wrong"
+        )
+
+
+def library() -> Any:
+    """`transformers`, or how to get it."""
+    try:
+        import transformers
+    except ImportError:
+        raise UserError(f"checkpoints from elsewhere need transformers: {HOW}") from None
+    return transformers
+
+
+def room(config: Any) -> int:
+    """How many positions a model has: of its table, or what it was trained with."""
+    positions = getattr(config, "max_position_embeddings", None) or UNBOUNDED
+    if config.model_type in AFTER_PADDING:
+        positions -= config.pad_token_id + 1
+    return positions
+
+
+def _headless(network: Any, missing: Any, folder: Path) -> bool:
+    """Whether only a head is missing; a body that lacks a weight is refused."""
+    prefix = network.base_model_prefix + "."
+    body = sorted(name for name in missing if name.startswith(prefix) and "pooler" not in name)
+    if body or (missing and network.base_model is network):
+        raise UserError(f"{folder}: the weights lack {(body or sorted(missing))[0]}")
+    return bool(missing)
+
+
+def locate(name: str, revision: str = "", *, whole: bool = True) -> tuple[Path, str]:
+    """Where a checkpoint lies, and its commit ("" for a folder).
+
+    Looks at folders, then at the hub's local cache, then at the hub. Without `whole` only the
+    configuration has to be there.
+    """
+    if Path(name).is_dir():
+        return Path(name), ""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = ["*.json", "*.txt", "*.model"] + ["*.safetensors"] * whole
+    faults = (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError)
+    for offline in (True, False):
+        try:
+            folder = snapshot_download(
+                name, revision=revision or None, allow_patterns=wanted, local_files_only=offline
+            )
+        except faults:
+            continue
+        found = Path(folder)
+        if (found / "config.json").is_file() and (not whole or any(found.glob("*.safetensors"))):
+            return found, found.name
+    at = f" --revision {revision}" if revision else ""
+    raise UserError(
+        f"checkpoint {name!r} is no folder, not in the local cache, and the hub cannot be reached "
+        f"or has no such model with safetensors. Get it with `hf download {name}{at}`, or give a "
+        "folder that holds config.json, tokenizer.json and model.safetensors."
+    )
