@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from glm.adaptation.cloze import Terms, candidate_scores, choose, question_loss
-from glm.adaptation.encoding import Source, answers, pieces, source
+from glm.adaptation.encoding import Source, candidates, pieces, source
 from glm.adaptation.items import Item, read_each
 from glm.data.sequences import sequence
 from glm.data.special import Special
@@ -47,25 +47,24 @@ class ContinuationStyle:
         """Items with a sequence of at most `max_length` positions per candidate."""
         questions = list(questions)
         texts = pieces((q.text for q in questions), tokenizer)
-        flat = iter(answers([c for q in questions for c in q.candidates], tokenizer))
+        choices = candidates(questions, tokenizer)
         items = []
-        for question, text in zip(questions, texts, strict=True):
-            candidates = [next(flat) for _ in question.candidates]
-            room = max_length - max(len(c) for c in candidates) - 1
+        for question, text, chosen in zip(questions, texts, choices, strict=True):
+            room = max_length - max(len(c) for c in chosen) - 1
             given = source(text, tokenizer.special, room, question.id, layout=self.layout)
-            items.append(self._item(question, given, candidates, tokenizer.special))
+            items.append(self._item(question, given, chosen, tokenizer.special))
         return items
 
     def _item(
-        self, question: Cloze, given: Source, candidates: list[list[int]], special: Special
+        self, question: Cloze, given: Source, chosen: list[list[int]], special: Special
     ) -> Item:
         at = given.blanks[0]
         # Something has to come before the first token that is predicted.
         before = list(given.tokens[:at]) or [special.cls]
         after = [] if question.loss == "generate" else list(given.tokens[at:])
-        single = question.verbalizer and not after and all(len(c) == 1 for c in candidates)
+        single = question.verbalizer and not after and all(len(c) == 1 for c in chosen)
         rows, terms, read = [], [], 0
-        for k, candidate in enumerate([[]] if single else candidates):
+        for k, candidate in enumerate([[]] if single else chosen):
             wanted = [*candidate, *after]
             tokens = [*before, *wanted[:-1]]
             first = len(before) - 1
@@ -74,9 +73,9 @@ class ContinuationStyle:
             terms += [(read + j, token, k) for j, token in enumerate(wanted)]
             read += len(reads)
         if single:
-            terms = [(0, candidate[0], k) for k, candidate in enumerate(candidates)]
+            terms = [(0, candidate[0], k) for k, candidate in enumerate(chosen)]
         read_K, target_K, candidate_K = np.array(terms, np.int64).reshape(-1, 3).T
-        plan = Terms(read_K, target_K, candidate_K, len(candidates), single)
+        plan = Terms(read_K, target_K, candidate_K, len(chosen), single)
         return Item(question, tuple(rows), cut=given.cut, plan=plan)
 
     def loss(
