@@ -22,8 +22,20 @@ Family = Literal["bert", "roberta"]
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """A model that was trained elsewhere: the name or path given, its commit, where it lies."""
+
+    name: str
+    revision: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Variant:
-    """A pretrained system: its size in the paper, its objective, its vocabulary and its recipe."""
+    """A pretrained system: its size in the paper, its objective, its vocabulary and its recipe.
+
+    With a `checkpoint` it is not pretrained here, and what is said of its size means nothing.
+    """
 
     name: str
     label: str
@@ -35,6 +47,7 @@ class Variant:
     vocabulary: Annotated[Family, "the vocabulary's family at the paper's scale"] = "bert"
     inner: Annotated[bool, "has a table for the second position dimension"] = True
     activation: Annotated[Activation, "the exact GELU or the original's tanh form"] = "gelu_tanh"
+    checkpoint: Checkpoint | None = None
 
 
 SHORT = BlankInfilling(spans=Poisson())

@@ -67,10 +67,13 @@ class ComparisonStyle:
     def _written(self, ids: list[int], special: Special) -> Row:
         """A text to be predicted from left to right."""
         wanted = np.array(ids, np.int64)
-        if self.layout.kind == "blank":
-            given = Source((special.cls, self.layout.mask(special, 0)), (1,))
-            written = [self.layout.start(special, 0), *ids[:-1]]
-            row = branches(given, [written], [range(len(ids))], self.layout)
+        if not self.layout.goes_on:
+            mask, ends = self.layout.mask(special, 0), special.closes
+            ends = ends if self.layout.kind == "pair" else ()
+            given = Source((*special.opens, mask, *ends), (len(special.opens),))
+            before = self.layout.before(given, special)
+            reads = range(len(before) - 1, len(before) + len(ids) - 1)
+            row = branches(given, [[*before, *ids[:-1]]], [reads], self.layout)
             return replace(row, target_R=wanted)
         tokens = [special.cls, *ids[:-1]]
         branch = [self.layout.source_branch] + [1] * (len(ids) - 1)
@@ -78,9 +81,10 @@ class ComparisonStyle:
 
     def _whole(self, ids: list[int], special: Special) -> Row:
         """A text to be masked: as it stands, read where its tokens are."""
-        tokens, wanted = [special.cls, *ids, special.eos], np.array(ids, np.int64)
-        zeros = [0] * len(tokens)
-        return sequence(tokens, range(len(tokens)), zeros, zeros, range(1, len(ids) + 1), wanted)
+        tokens, wanted = [*special.opens, *ids, *special.closes], np.array(ids, np.int64)
+        zeros, first = [0] * len(tokens), len(special.opens)
+        reads = range(first, first + len(ids))
+        return sequence(tokens, range(len(tokens)), zeros, zeros, reads, wanted)
 
     def loss(
         self,

@@ -40,6 +40,9 @@ class Requirement:
 
 # In the order of preference where nothing is said.
 REQUIREMENTS: Mapping[str, Requirement] = {
+    "continuation": Requirement(
+        "cloze", "completion", "candidates continue a text, and the text goes on after them"
+    ),
     "cloze": Requirement(
         "cloze", "one blank", "candidates fill a blank, scored from left to right (GLM)"
     ),
@@ -67,6 +70,9 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "untrained-cloze": Requirement(
         "cloze", "one blank", "as cloze, of the pretrained model as it is", trained=False
     ),
+    "untrained-continuation": Requirement(
+        "cloze", "completion", "as continuation, of the pretrained model as it is", trained=False
+    ),
     "untrained-bert-cloze": Requirement(
         "cloze", "masked tokens", "as bert-cloze, of the pretrained model as it is", trained=False
     ),
@@ -81,6 +87,9 @@ REQUIREMENTS: Mapping[str, Requirement] = {
         "masked tokens",
         "which of two texts is likelier, each token masked in turn, without finetuning",
         trained=False,
+    ),
+    "pseudo-lm": Requirement(
+        "lm", "pseudo-likelihood", "each token of a text from all the others", trained=False
     ),
 }
 

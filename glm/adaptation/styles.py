@@ -79,6 +79,7 @@ STYLES: Mapping[str, Style] = {
     "bert-infill": BertInfillStyle(),
     "lm": LanguageStyle(),
     "untrained-cloze": ClozeStyle(),
+    "untrained-continuation": ContinuationStyle(),
     "untrained-bert-cloze": BertClozeStyle(),
     "likelihood": ComparisonStyle(),
     "pseudo-likelihood": ComparisonStyle(masked=True),

@@ -22,7 +22,15 @@ from glm.data.special import Special
 
 Kind = Literal["blank", "prefix", "causal", "pair"]
 Blanks = Literal["shown", "spans", "rewritten", "left out"]
-Ask = Literal["one blank", "many blanks", "continuation", "masked tokens", "vector"]
+Ask = Literal[
+    "one blank",
+    "many blanks",
+    "continuation",
+    "completion",
+    "masked tokens",
+    "pseudo-likelihood",
+    "vector",
+]
 
 
 class Source(Protocol):
@@ -54,7 +62,8 @@ class Layout:
     Part A tell the two sides of a question apart (BERT's token types).
 
     `serves` names what the model can be asked: to write what one blank holds, or what many hold;
-    to continue a text as it stands; to say which token a mask hides; for a vector of the whole.
+    to continue a text as it stands; to complete a text whose blank is not shown; to say which token
+    a mask hides, or all of a text's tokens in turn; for a vector of the whole.
     """
 
     kind: Kind = "blank"

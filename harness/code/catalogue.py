@@ -26,9 +26,13 @@ STYLES = "glm.adaptation.styles"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The shipped names and those of `plugins`. Reading one loads no more than it needs."""
+    """The shipped names, those of `plugins`, and the `checkpoints` that a grid's rows name.
+
+    Reading one loads no more than it needs.
+    """
 
     plugins: tuple[Plugin, ...] = ()
+    checkpoints: "tuple[Variant, ...]" = ()
 
     @cached_property
     def tasks(self) -> "Mapping[str, Task]":
@@ -63,7 +67,12 @@ class Catalogue:
         """Systems to pretrain by name."""
         from ablations.systems import VARIANTS
 
-        return self._with(VARIANTS, "SYSTEMS")
+        own = {each.name: each for each in self.checkpoints}
+        return {**self._with(VARIANTS, "SYSTEMS"), **own}
+
+    def with_system(self, checkpoint: "Variant") -> "Catalogue":
+        """The catalogue of a grid that names a checkpoint."""
+        return replace(self, checkpoints=(*self.checkpoints, checkpoint))
 
     @cached_property
     def recipes(self) -> "Mapping[str, Recipe]":

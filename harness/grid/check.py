@@ -29,7 +29,7 @@ PLAIN = "use letters, digits, ._-"
 OF_VARIANT = {
     name: each
     for name, each in settings(Variant).items()
-    if name not in ("name", "label", "objective")
+    if name not in ("name", "label", "objective", "checkpoint")
 }
 OF_SCALE = {name: each for name, each in settings(Scale).items() if name not in ("name", "says")}
 
@@ -74,6 +74,11 @@ class Check:
             fault = known[name].fault(value)
             if fault:
                 self.document.blame(path, f"`{path[-1]}` is {_short(value)}: {fault}")
+
+    def know(self, system: Variant) -> None:
+        """A checkpoint that a row names is a system of this grid from now on."""
+        self.known = self.known.with_system(system)
+        self.grid._known = self.known
 
     # --- the grid's own keys
 
@@ -161,7 +166,8 @@ class Check:
         if style and not self.name("style", style, self.known.requirements, *path, "style"):
             style = ""
         if not row.variant:
-            self.document.blame(path, "the row's `variant` is missing")
+            said = "the row's `variant` is missing (or a `checkpoint`)"
+            self.document.once(path, said)
             return None
         if not self.name("variant", row.variant, self.known.systems, *path, "variant"):
             return None
@@ -181,6 +187,12 @@ class Check:
             ("finetune", found.finetune, settings(Finetuning)),
         )
         kept = {name: value for name, value in row.set.items() if name in found.asking}
+        if variant.checkpoint is not None:
+            scopes = tuple((scope, {} if scope != "finetune" else v, k) for scope, v, k in scopes)
+            for name in (*found.objective, *found.variant, *found.pretrain):
+                written = next(each for each in row.set if each.endswith(f".{name}"))
+                said = f"`{written}`: a checkpoint is as it is; only how it is asked can be set"
+                self.document.blame((*path, written), said, key=True)
         for scope, values, known in scopes:
             for name, value in values.items():
                 written = f"{scope}.{name}" if f"{scope}.{name}" in row.set else name

@@ -116,7 +116,7 @@ class Cells:
         for pretrain_seed, finetune_seed in self.seeds(row, asking):
             changes = asking.changes
             pretrained = self.models.pretrain(asking.variant, changes, pretrain_seed)
-            if row.control == "planted":
+            if row.control == "planted" and asking.variant.checkpoint is None:
                 changes = {**changes, **halved(pretrained.spec.optimisation)}
                 pretrained = self.models.pretrain(asking.variant, changes, pretrain_seed)
             if asking.needs.trained:
@@ -146,8 +146,11 @@ class Cells:
         return Asking(variant, found.pretraining, found.finetune, task, style, needs, how)
 
     def seeds(self, row: Row, asking: "Asking") -> Iterator[tuple[int, int]]:
-        """Pairs of seeds; what is not finetuned has one finetuning seed only."""
+        """Pairs of seeds; what is not finetuned has one finetuning seed only, and a checkpoint one
+        of pretraining."""
         pretrain, finetune = self.grid.seeds.pretrain, self.grid.seeds.finetune
+        if asking.variant.checkpoint is not None:
+            pretrain = pretrain[:1]
         if row.control == "aa":
             pretrain, finetune = ([seed + OTHER_SEEDS for seed in s] for s in (pretrain, finetune))
         return product(pretrain, finetune if asking.needs.trained else finetune[:1])
@@ -250,11 +253,7 @@ class Cells:
         )
         splits = tuple(filter(None, ("train", table.split, select_on)))
         dataset = self.models.sources.dataset(task, splits)
-        inputs = {
-            "pretrain": pretrained,
-            "tokenizer": pretrained.inputs["tokenizer"],
-            "dataset": dataset,
-        }
+        inputs = _inputs(pretrained, dataset)
         told = map(str, trained.values())
         words = (task.name, asked_for.mode, *told, "blind" if blind else "")
         about = "-".join(filter(None, words))
@@ -296,11 +295,7 @@ class Cells:
             precision=self.models.precision,
         )
         dataset = self.models.sources.dataset(task, (table.split,), asking.variant)
-        inputs = {
-            "pretrain": pretrained,
-            "tokenizer": pretrained.inputs["tokenizer"],
-            "dataset": dataset,
-        }
+        inputs = _inputs(pretrained, dataset)
         style = asking.style if asking.needs.asks == "cloze" else ""
         about = "-".join(filter(None, (task.name, how.mode, style)))
         name = slug(f"{asking.variant.name}-{about}-s{pretrained.spec.seed}")
@@ -344,6 +339,14 @@ def _without(trial: Trial, leakage: Step) -> Trial:
     """The trial with a score that leaves out what `leakage` finds."""
     score, inputs = trial.score, {**trial.score.inputs, "leakage": leakage}
     return replace(trial, clean=Step("score", score.name, score.spec, inputs))
+
+
+def _inputs(pretrained: Step, dataset: Step) -> dict[str, Step]:
+    """What a model is asked with; a checkpoint brings its own tokenizer."""
+    inputs = {"pretrain": pretrained, "dataset": dataset}
+    if "tokenizer" in pretrained.inputs:
+        inputs["tokenizer"] = pretrained.inputs["tokenizer"]
+    return inputs
 
 
 @dataclass(frozen=True)

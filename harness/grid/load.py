@@ -21,6 +21,7 @@ from harness.code.catalogue import Catalogue
 from harness.errors import UserError
 from harness.grid import files, limits
 from harness.grid.check import Check, Written
+from harness.grid.checkpoints import system
 from harness.grid.positions import Document, Key, opened, override
 from harness.grid.schema import Grid, InlineColumn, InlineRow, InlineTable
 from harness.grid.tables import unfolded, written_out
@@ -130,6 +131,8 @@ def _table(check: Check, written: Any, path: Key) -> Table | None:
     if inline is None:
         return None
     rows = _entries(InlineRow, "variant", inline.rows, document, (*path, "rows"))
+    rows = {i: _system(check, row, (*path, "rows", i)) for i, row in rows.items()}
+    known = check.known
     columns = _entries(InlineColumn, "task", inline.columns, document, (*path, "columns"))
     columns = {i: _leveled(each, document, (*path, "columns", i)) for i, each in columns.items()}
     sound = check.own_table(Written(inline, rows, columns), *path)
@@ -154,6 +157,25 @@ def _leveled(column: InlineColumn, document: Document, path: Key) -> InlineColum
         return column
     said = {"task": task, "id": column.id or column.task, "options": {**column.options, **level}}
     return column.model_copy(update=said)
+
+
+def _system(check: Check, row: InlineRow, path: Key) -> InlineRow:
+    """A row that names a checkpoint as one that names a system; the check knows that from now."""
+    if not row.checkpoint:
+        if row.revision:
+            check.document.blame((*path, "revision"), "`revision` is a checkpoint's")
+        return row
+    if row.variant:
+        said = "a row is a `variant` or a `checkpoint`, not both"
+        check.document.blame((*path, "checkpoint"), said)
+        return row
+    try:
+        found = system(row.checkpoint, row.revision, Path(check.document.source).parent)
+    except UserError as error:
+        check.document.once(path, str(error))
+        return row
+    check.know(found)
+    return row.model_copy(update={"variant": found.name})
 
 
 def _entries(

@@ -14,6 +14,7 @@ from ablations.scale import pretraining as pretraining_settings
 from ablations.systems import Variant
 from glm.data.vocabularies import USUAL
 from glm.training.optimisation import Optimisation
+from harness.grid import checkpoints
 from harness.grid.schema import Grid
 from harness.grid.sources import Sources
 from harness.steps.pretrain import Pretrain
@@ -72,7 +73,9 @@ class Models:
         return self.once(key, lambda: Step("tokens", inputs["corpus"].name, Tokens(), inputs))
 
     def pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
-        """The variant's pretraining; `changes` are overrides of its recipe's settings."""
+        """The variant's pretraining, or its checkpoint; `changes` override its recipe's settings."""
+        if variant.checkpoint is not None:
+            return self.once(("checkpoint", variant), lambda: checkpoints.step(variant))
         key = ("pretrain", variant, *sorted(changes.items()), seed)
         return self.once(key, lambda: self._pretrain(variant, changes, seed))
 

@@ -208,6 +208,10 @@ class InlineRow(_Model):
     """One system of the user's own table."""
 
     variant: str = Field("", description="the system's name; `harness list systems`")
+    checkpoint: str = Field(
+        "", description="instead of a variant: a folder, or a model's name on the hub"
+    )
+    revision: str = Field("", description="the checkpoint's commit, tag or branch on the hub")
     id: str = Field("", description="the row's id; by default what sets it apart")
     label: str = Field("", description="what the table prints; by default made of what is set")
     style: str = Field("", description="how tasks are asked; by default what suits the system")

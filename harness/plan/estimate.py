@@ -63,6 +63,8 @@ def _pretrain(step: Step) -> Cost:
 def _finetune(step: Step) -> Cost:
     """FLOPs of training on inputs of half the longest length."""
     spec: Finetune = step.spec
+    if step.inputs["pretrain"].kind != "pretrain":
+        return Cost(0.0, 2e5)  # a checkpoint's size is known when it is loaded
     model = shape(step.inputs["pretrain"])
     rows = step.inputs["dataset"].spec.limits.get("train", ROWS)
     length = spec.max_length / 2 + spec.target_length

@@ -5,6 +5,7 @@ world                the built-in world's files
     tokenizer        a vocabulary, trained on the corpus or read from files
       tokens         the corpus as token ids
         pretrain     a model
+        checkpoint   a model that was trained elsewhere
   dataset            one task's checked rows
     leakage          evaluation rows that occur in training rows or in the corpus
           finetune   predictions of a finetuned model
@@ -20,6 +21,7 @@ KINDS = {
     "tokenizer": "harness.steps.vocabulary:Vocabulary",
     "tokens": "harness.steps.tokens:Tokens",
     "pretrain": "harness.steps.pretrain:Pretrain",
+    "checkpoint": "harness.steps.checkpoint:Checkpoint",
     "finetune": "harness.steps.finetune:Finetune",
     "zeroshot": "harness.steps.finetune:ZeroShot",
     "ngram": "harness.steps.ngram:Ngram",

@@ -20,11 +20,13 @@ from glm.models.backbone import Backbone, together
 from glm.objectives.layout import Layout
 from glm.objectives.objective import Objective
 from glm.training import checkpoints, loop
+from glm.training.opening import Opened, opened
 from glm.training.optimisation import Optimisation
 from glm.training.pieces import Piece
 from harness.code import catalogue
 from harness.errors import Diverged
 from harness.steps import predictions
+from harness.steps.checkpoint import referred
 from harness.steps.dataset import read_rows
 from harness.steps.finetune import Finetune, ZeroShot
 from harness.steps.step import Work
@@ -41,19 +43,36 @@ def styled(style: Any, **settings: Any) -> Style:
     return replace(style, **{name: value for name, value in settings.items() if name in known})
 
 
-def load(work: Work, objective: Objective) -> tuple[Backbone, Tokenizer]:
+def load(work: Work, objective: Objective) -> Opened:
     """The pretrained model on its device, and its tokenizer, with sentinels if it knows them."""
     device = loop.device_of(work.machine.device)
+    elsewhere = referred(work.inputs["pretrain"])
+    if elsewhere is not None:
+        names = {"name": elsewhere["name"], "revision": elsewhere["revision"]}
+        found = opened(elsewhere["path"], device, **names)
+        return Opened(found.model.requires_grad_(True), found.tokenizer, found.layout)
     model = checkpoints.load(work.inputs["pretrain"], device).model
     tokenizer = tokens.load(work.inputs["tokenizer"])
     extra = objective.extra_tokens(model.positions)
-    return model, replace(tokenizer, special=with_sentinels(tokenizer.special, extra.sentinels))
+    special = with_sentinels(tokenizer.special, extra.sentinels)
+    return Opened(model, replace(tokenizer, special=special), objective.layout)
+
+
+def _fit(style: str, work: Work, layout: Layout) -> None:
+    """Refuse what a checkpoint turns out not to be able to answer."""
+    needed = catalogue.of_step(work.how).requirements[style].serves
+    if needed not in layout.serves:
+        raise UserError(
+            f"this checkpoint cannot be asked as {style}: that needs {needed}, and it can be asked "
+            f"for {' or '.join(layout.serves)}"
+        )
 
 
 def run(spec: Finetune, work: Work) -> None:
     """Finetune and predict; see `Finetune.run`."""
-    model, tokenizer = load(work, spec.objective)
-    layout = spec.objective.layout
+    given = load(work, spec.objective)
+    model, tokenizer, layout = given.model, given.tokenizer, given.layout
+    _fit(spec.style, work, layout)
     style = _style(spec, work, layout)
     # Where positions go on after the source, the answer's come on top of the source's.
     longest = spec.max_length + spec.target_length * layout.goes_on
@@ -118,10 +137,12 @@ def _style(spec: Finetune, work: Work, layout: Layout) -> Style:
 
 def zero_shot(spec: ZeroShot, work: Work) -> None:
     """Predict with the pretrained model as it is; see `ZeroShot.run`."""
-    model, tokenizer = load(work, spec.objective)
+    given = load(work, spec.objective)
+    model, tokenizer, layout = given.model, given.tokenizer, given.layout
+    _fit(spec.style, work, layout)
     style = styled(
         catalogue.of_step(work.how).styles[spec.style],
-        layout=spec.objective.layout,
+        layout=layout,
         window=spec.window - 1,
         stride=spec.stride,
     )

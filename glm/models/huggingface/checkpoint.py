@@ -4,7 +4,7 @@ A name of the hub is looked up in the local cache before the network is asked, a
 the commit that it stands for. A folder is what `save_pretrained` writes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from glm.models.huggingface.decoder import Decoder
 from glm.models.huggingface.encoder import AFTER_PADDING, Encoder
 from glm.models.huggingface.encoder_decoder import EncoderDecoder
 from glm.models.huggingface.vocabulary import Kind, adapted
+from glm.objectives.elsewhere import SERVES
 from glm.objectives.layout import Layout
 from tasks.errors import UserError
 
@@ -101,6 +102,7 @@ def load(
         headless,
     )
     tokenizer, layout = adapted(fast, config, kind)
+    layout = replace(layout, serves=SERVES["body"]) if headless else layout
     loaded = Loaded(model.eval(), tokenizer, layout, kind)
     _require_agreement(loaded)
     return loaded

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
+from glm.objectives.elsewhere import SERVES
 from glm.objectives.layout import Layout
 from tasks.errors import UserError
 
@@ -80,7 +81,7 @@ def _encoder(fast, config, opening, between, closing) -> tuple[Special, Layout]:
         closing=closing,
     )
     sides = getattr(config, "type_vocab_size", 0) > 1
-    return special, Layout("prefix", serves=("masked tokens", "vector"), sides=sides)
+    return special, Layout("prefix", serves=SERVES["encoder"], sides=sides)
 
 
 def _decoder(fast, config, opening, between, closing) -> tuple[Special, Layout]:
@@ -102,8 +103,7 @@ def _decoder(fast, config, opening, between, closing) -> tuple[Special, Layout]:
         between=(line_break,),
         closing=(),
     )
-    serves = ("one blank", "continuation", "vector")
-    return special, Layout("causal", blanks="left out", serves=serves)
+    return special, Layout("causal", blanks="left out", serves=SERVES["decoder"])
 
 
 def _encoder_decoder(fast, config, opening, between, closing) -> tuple[Special, Layout]:
@@ -129,8 +129,8 @@ def _encoder_decoder(fast, config, opening, between, closing) -> tuple[Special, 
         closing=closing,
     )
     if sentinels:
-        return special, Layout("pair", blanks="spans", opening=(begin,))
-    serves = ("one blank", "continuation", "vector")
+        return special, Layout("pair", blanks="spans", opening=(begin,), serves=SERVES["sentinels"])
+    serves = SERVES["rewriting"]
     first = (begin,) if opening else ()
     return special, Layout("pair", blanks="rewritten", opening=first, serves=serves)
 

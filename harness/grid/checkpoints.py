@@ -1,0 +1,42 @@
+"""A row's checkpoint as a system: found, its kind read, and its step in pretraining's place."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ablations.systems import Checkpoint, Variant
+from glm.objectives.elsewhere import Elsewhere, kind_of
+from harness.errors import UserError
+from harness.steps import checkpoint
+from harness.steps.step import Step, slug
+
+
+def system(name: str, revision: str, beside: Path) -> Variant:
+    """The system that a row names: a path (relative to the grid's file), or a name of the hub.
+
+    Of a name of the hub only the configuration has to be at hand for this.
+    """
+    path = beside / name
+    if path.exists():
+        if revision:
+            raise UserError(f"{path} is a folder: its content is its revision, leave that out")
+        place = Checkpoint(name, "", str(path.absolute()))
+    else:
+        from glm.models.huggingface.checkpoint import locate
+
+        found, commit = locate(name, revision, whole=False)
+        path, place = found, Checkpoint(name, commit, str(found))
+    objective = Elsewhere(kind_of(path))
+    label = Path(name).name + (f" @{place.revision[:8]}" if revision else "")
+    known = f"{name}@{revision}" if revision else name
+    return Variant(known, label, objective, checkpoint=place)
+
+
+def step(variant: Variant) -> Step:
+    """The step that finds a system's checkpoint."""
+    place, objective = variant.checkpoint, variant.objective
+    assert place is not None and isinstance(objective, Elsewhere)
+    held = {} if place.revision else checkpoint.content(Path(place.path))
+    spec = checkpoint.Checkpoint(objective, Path(place.name).name, place.revision, held)
+    if place.revision:
+        spec = replace(spec, name=place.name)
+    return Step("checkpoint", slug(variant.name), spec, how={"path": place.path})
