@@ -46,6 +46,8 @@ def check(grid: Grid, document: Document, sized: bool) -> None:
     for row in (row for table in grid.resolved_tables for row in table.rows if row.variant):
         found = overrides(row)
         variant = found.of(grid.known.systems[str(row.variant)])
+        if variant.checkpoint is not None:
+            continue
         key = (variant, tuple(sorted(found.pretraining.items())))
         if key not in seen and len(seen) < 1000:
             seen.add(key)

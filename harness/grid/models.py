@@ -73,7 +73,7 @@ class Models:
         return self.once(key, lambda: Step("tokens", inputs["corpus"].name, Tokens(), inputs))
 
     def pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
-        """The variant's pretraining, or its checkpoint; `changes` override its recipe's settings."""
+        """The variant's pretraining, or its checkpoint; `changes` override its recipe."""
         if variant.checkpoint is not None:
             return self.once(("checkpoint", variant), lambda: checkpoints.step(variant))
         key = ("pretrain", variant, *sorted(changes.items()), seed)

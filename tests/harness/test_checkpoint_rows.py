@@ -1,0 +1,119 @@
+"""A checkpoint from elsewhere as a row of a table, beside rows that are pretrained here."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UserError
+from harness.grid import load as grids
+from harness.grid.expansion import expand
+from harness.run.command import main
+from harness.steps.checkpoint import referred
+from tests.glm import foreign
+
+GRID = """
+name: rows
+scale: micro
+tables:
+  - id: mine
+    split: {split}
+    rows: [{rows}]
+    columns: [{columns}]
+data: {{limit: {{train: 8, dev: 6, test: 6}}, documents: 60}}
+seeds: {{pretrain: [0, 1], finetune: [0, 1]}}
+{more}
+"""
+
+
+def grid(folder: Path, rows: str, columns: str, split: str = "dev", more: str = "") -> Path:
+    path = folder / "rows.yaml"
+    path.write_text(GRID.format(rows=rows, columns=columns, split=split, more=more))
+    return path
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder, a decoder and two encoder-decoders."""
+    folder = tmp_path_factory.mktemp("models")
+    for family in (foreign.ENCODERS[0], foreign.DECODERS[0], *foreign.PAIRS):
+        foreign.write(family, folder / family.name)
+    return folder
+
+
+def test_rows_of_every_kind_are_finetuned_and_scored_as_their_kind_is_asked(models, tmp_path):
+    names = ("bert", "gpt2", "t5", "bart")
+    rows = ", ".join(f"{{checkpoint: {models / name}}}" for name in names)
+    # The tiny models have room for 64 tokens.
+    more = "finetune: {max_length: 48, epochs: 1}"
+    path = grid(tmp_path, rows, "rte", more=more)
+    expansion = expand(grids.load(path))
+    styles = {s.name.split("-rte")[0]: s.spec.style for s in expansion.steps.values()
+              if s.kind == "finetune"}  # fmt: skip
+    assert list(styles.values()) == ["bert-cloze", "continuation", "cloze", "cloze"]
+    assert len(expansion.cells) == 4 * 2  # one model, two seeds of finetuning
+    store = tmp_path / "store"
+    assert main([str(path), "--store", str(store), "--executor", "inline", "--quiet"]) == 0
+    scores = [json.loads(file.read_text()) for file in store.glob("score/*/scores.json")]
+    assert len(scores) == 8
+    assert all(0 <= each["metrics"]["acc"]["value"] <= 100 for each in scores)
+
+
+def test_what_a_checkpoint_cannot_be_asked_is_refused_when_the_grid_is_read(models, tmp_path):
+    encoder = f"{{checkpoint: {models / 'bert'}}}"
+    with pytest.raises(UserError, match="masked tokens or pseudo-likelihood or vector"):
+        grids.load(grid(tmp_path, encoder, "squad_qg"))
+    changed = f"{{checkpoint: {models / 'bert'}, set: {{pretrain.lr: 0.1, objective.kind: body}}}}"
+    with pytest.raises(UserError, match="a checkpoint is as it is") as found:
+        grids.load(grid(tmp_path, changed, "rte"))
+    assert str(found.value).count("a checkpoint is as it is") == 2
+    both = f"{{checkpoint: {models / 'bert'}, variant: glm-large}}"
+    with pytest.raises(UserError, match="a `variant` or a `checkpoint`, not both"):
+        grids.load(grid(tmp_path, both, "rte"))
+    with pytest.raises(UserError, match=r"rows\.yaml:7:\d+: .*no checkpoint here: neither config"):
+        grids.load(grid(tmp_path, f"{{checkpoint: {tmp_path}}}", "rte"))
+
+
+def test_a_checkpoints_digest_is_its_content_wherever_it_lies(models, tmp_path):
+    def digest(place: Path) -> str:
+        loaded = grids.load(grid(tmp_path, f"{{checkpoint: {place}}}", "rte"))
+        return next(s for s in expand(loaded).steps.values() if s.kind == "checkpoint").digest
+
+    moved = tmp_path / "elsewhere" / "bert"
+    foreign.write(foreign.ENCODERS[0], moved)
+    assert digest(moved) == digest(models / "bert")
+    foreign.write(foreign.ENCODERS[0], moved, seed=1)
+    assert digest(moved) != digest(models / "bert")
+
+
+def test_weights_that_change_under_a_store_are_noticed(tmp_path):
+    place = foreign.write(foreign.ENCODERS[0], tmp_path / "bert")
+    made = tmp_path / "made"
+    made.mkdir()
+    spec = next(
+        s
+        for s in expand(
+            grids.load(grid(tmp_path, f"{{checkpoint: {place}}}", "rte"))
+        ).steps.values()
+        if s.kind == "checkpoint"
+    )
+
+    class Here:
+        folder, how = made, spec.how
+
+        def log(self, event: str, **facts: object) -> None: ...
+
+    spec.spec.run(Here())
+    assert referred(made)["path"] == str(place)
+    foreign.write(foreign.ENCODERS[0], place, seed=1)
+    with pytest.raises(UserError, match="has changed since it was first read"):
+        referred(made)
+
+
+def test_texts_are_scored_without_training_by_each_kinds_own_likelihood(models, tmp_path):
+    rows = ", ".join(f"{{checkpoint: {models / name}}}" for name in ("bert", "gpt2", "t5"))
+    path = grid(tmp_path, rows, "{task: lambada, options: {mode: unidirectional}}", "test")
+    steps = expand(grids.load(path)).steps.values()
+    asked = [step.spec.style for step in steps if step.kind == "zeroshot"]
+    assert asked == ["pseudo-lm", "lm", "lm"]
+    assert not [step for step in steps if step.kind in ("pretrain", "tokenizer", "ngram")]
