@@ -166,8 +166,8 @@ class Check:
         if style and not self.name("style", style, self.known.requirements, *path, "style"):
             style = ""
         if not row.variant:
-            said = "the row's `variant` is missing (or a `checkpoint`)"
-            self.document.once(path, said)
+            if not row.checkpoint:  # else that has been blamed
+                self.document.blame(path, "the row's `variant` is missing")
             return None
         if not self.name("variant", row.variant, self.known.systems, *path, "variant"):
             return None
