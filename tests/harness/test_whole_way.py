@@ -280,14 +280,15 @@ def test_answers_do_not_depend_on_the_evaluations_batches(tiny: Ran):
         work: Any = Look(
             {n: store.path(i) for n, i in step.inputs.items()}, Machine(device="cpu"), {}
         )
-        model, tokenizer = finetuning.load(work, spec.objective)
+        given = finetuning.load(work, spec.objective)
+        model, tokenizer = given.model, given.tokenizer
         model.eval()
         layout = spec.objective.layout
         lengths = {"source": 96, "target": 8, "window": 63, "stride": 32}
         style = finetuning.styled(STYLES[name], layout=layout, **lengths)
         questions = finetuning.ask(spec, work, spec.split, train=False)
         head = style.head(model.hidden, questions, 0)
-        items = style.encode(questions, tokenizer, model.shape.positions)
+        items = style.encode(questions, tokenizer, model.positions)
         one, many = (
             style.answer(model, head, items, tokenizer, batch_positions=positions)
             for positions in (1, 4096)
