@@ -7,6 +7,7 @@ from typing import Any
 from results import claims, escapes, statistics, wording
 from results.claims import Verdict
 from results.statistics import Difference
+from results.tables import Line, Table
 
 HEADS = ("Table", "Claim", "Verdict", "Difference", "Detectable", "p", "Runs", "In print", "Why")
 
@@ -30,6 +31,49 @@ def told(verdicts: Sequence[Verdict]) -> str:
     """ "2 supported, 1 reversed, ..." of the verdicts that occur."""
     counted = claims.counts(verdicts).items()
     return ", ".join(f"{count} {word}" for word, count in counted if count) or "no claim"
+
+
+def headline(verdicts: Sequence[Verdict]) -> str:
+    """What was learned, in one line: the verdicts after the correction, of how many claims."""
+    if not verdicts:
+        return ""
+    asked = [verdict for verdict in verdicts if verdict.verdict != "not comparable"]
+    counted = sum(verdict.tested for verdict in asked)
+    rest = len(verdicts) - len(asked)
+    more = f"; {rest} more are not comparable" if rest else ""
+    if not asked:
+        return f"None of the paper's {rest} claims is comparable with these runs"
+    return f"{told(asked)}, of {counted} claims of the paper, after Holm's correction{more}"
+
+
+def controls(tables: Sequence[Table]) -> list[str]:
+    """What the rows that control a table have shown, a sentence each."""
+    found = []
+    for table in tables:
+        reference = next((line.label for line in table.lines if line.id == table.reference), "")
+        for line in table.lines:
+            if line.control:
+                said = _control(line, reference)
+                found.append(f"{wording.name(table.id)}, {line.label}: {said}")
+    return found
+
+
+def _control(line: Line, reference: str) -> str:
+    entries = [entry for entries in line.cells.values() for entry in entries]
+    asked = [entry for entry in entries if entry.p is not None and not entry.untestable]
+    apart = [entry for entry in asked if entry.marked]
+    if not any(entry.runs for entry in entries):
+        return "not run yet"
+    if not asked:
+        return f"not testable against {reference} anywhere, so it tells nothing"
+    share = f"{len(apart)} of {len(asked)} testable numbers"
+    if line.control == "aa":
+        word = "not silent, which chance allows in one grid of twenty" if apart else "silent"
+        return f"{word}: it differs from {reference} in {share}"
+    worse = sum(not entry.better for entry in apart)
+    if worse:
+        return f"found: it is worse than {reference} in {worse} of {len(asked)} testable numbers"
+    return f"not found in {len(asked)} testable numbers: a difference like this would go unseen"
 
 
 def markdown(verdicts: Sequence[Verdict]) -> str:

@@ -1,6 +1,7 @@
 """What the pretrainings of a grid cost, and their loss curves, read from the store."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -23,6 +24,7 @@ MATCHES = tuple(QUANTITIES)[:4]
 EQUAL = 0.001  # the share by which budgets may differ and still be called equal
 ALIKE = 0.01  # and by which one side may have more of another unit without an advantage
 POINTS = 240  # of a loss curve that are drawn
+_STEP = re.compile(r'"step":\s*(\d{1,15})\b')
 
 
 @dataclass(frozen=True)
@@ -72,20 +74,7 @@ def pretrainings(grid: Manifest) -> list[Pretraining]:
 def _pretraining(
     grid: Manifest, folder: str, labels: tuple[str, ...], variant: str, seed: Any
 ) -> Pretraining:
-    path = inside(grid.store, folder)
-    ledger, reason = {}, ""
-    try:
-        if path is None or not path.is_dir():
-            raise FileNotFoundError
-        reason = unsound(grid.store, folder, "ledger.json")
-        if not reason:
-            ledger = json.loads((path / "ledger.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        reason = "no ledger: not finished"
-    except (OSError, ValueError) as error:
-        reason = f"ledger.json cannot be read ({error})"
-    if not isinstance(ledger, dict):
-        ledger, reason = {}, "ledger.json is not an object"
+    ledger, reason = _ledger(grid, folder)
     curve: tuple[tuple[int, float], ...] = ()
     # A pretraining that stopped keeps its log in the folder of its attempt.
     for log in (f"{folder}/log.jsonl", f"{folder}.part/log.jsonl"):
@@ -96,22 +85,60 @@ def _pretraining(
     return Pretraining(folder, labels, variant, seed, ledger, curve, reason)
 
 
+def _ledger(grid: Manifest, folder: str | None) -> tuple[Mapping[str, Any], str]:
+    """A folder's ledger, or none and the reason."""
+    path = inside(grid.store, folder)
+    try:
+        if path is None or not path.is_dir():
+            raise FileNotFoundError
+        reason = unsound(grid.store, folder, "ledger.json")
+        read = {} if reason else json.loads((path / "ledger.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}, "no ledger: not finished"
+    except (OSError, ValueError) as error:
+        return {}, f"ledger.json cannot be read ({error})"
+    return (read, reason) if isinstance(read, dict) else ({}, "ledger.json is not an object")
+
+
+def spent(grid: Manifest, runs: Sequence[Pretraining]) -> str:
+    """The hours that pretrainings, and finetunings with their answers, took on each device."""
+    seconds: dict[tuple[str, str], float] = {}
+    ledgers = [("pretraining", run.ledger) for run in runs]
+    folders = dict.fromkeys(
+        cell.get("predictions") for cell in grid.cells if cell.get("state") == "done"
+    )
+    ledgers += [("finetuning and answering", _ledger(grid, folder)[0]) for folder in folders]
+    for name, found in ledgers:
+        if isinstance(found.get("seconds"), int | float) and found.get("device"):
+            key = (name, str(found["device"]))
+            seconds[key] = seconds.get(key, 0.0) + found["seconds"]
+    return ", ".join(
+        f"{name} {value / 3600:.2f} hours of {device}" for (name, device), value in seconds.items()
+    )
+
+
 def losses(log: str) -> list[tuple[int, float]]:
     """(step, loss) from the text of a log.jsonl; lines that are something else are passed over.
 
-    After a resumption a step may occur twice: the later line counts.
+    After a resumption a step occurs twice: the later line counts, so that the curve is the one of
+    a run that was never stopped.
     """
-    found: dict[int, float] = {}
-    lines = [line for line in log.split("\n") if '"step"' in line and '"loss"' in line]
-    every = max(1, len(lines) // (20 * POINTS))  # a long log need not be parsed whole to be drawn
-    for line in lines[::every]:
+    line_of: dict[int, str] = {}
+    for line in log.split("\n"):
+        step = _STEP.search(line)
+        if step and '"loss"' in line and line.endswith("}"):
+            line_of[int(step[1])] = line
+    steps = sorted(line_of)
+    every = max(1, len(steps) // (20 * POINTS))  # a long log need not be parsed whole to be drawn
+    found = []
+    for step in steps[::every]:
         try:
-            event = json.loads(line)
+            event = json.loads(line_of[step])
             if event["event"] == "step" and event["loss"] is not None:
-                found[int(event["step"])] = float(event["loss"])
+                found.append((int(event["step"]), float(event["loss"])))
         except (ValueError, KeyError, TypeError):
             continue
-    return sorted(found.items())
+    return found
 
 
 def thinned(curve: Sequence[tuple[int, float]]) -> tuple[tuple[int, float], ...]:

@@ -1,4 +1,4 @@
-"""Tables as Markdown, CSV, LaTeX (booktabs) and HTML, and as plain text for a terminal.
+"""Tables as Markdown, CSV and LaTeX (booktabs), and as plain text for a terminal.
 
 Labels, reasons and signatures come from users' files and from models: every renderer escapes them,
 so that nothing in them is markup, a macro or a spreadsheet formula.
@@ -6,15 +6,14 @@ so that nothing in them is markup, a macro or a spreadsheet formula.
 
 import csv as csv_module
 import io
-import re
 import textwrap
 from collections.abc import Callable
 
-from results import escapes, wording
+from results import escapes, layout, wording
 from results.cells import Column, Entry
 from results.escapes import clean
 from results.tables import Line, Table
-from results.wording import Piece, footnotes, header, heading, legend, pieces
+from results.wording import footnotes, header, heading, legend, pieces
 
 CSV_HEADER = (
     *("table", "row", "label", "group", "column", "metric", "kind", "mean", "sd", "pretrainings"),
@@ -102,82 +101,23 @@ def _record(table: Table, line: Line, column: Column, entry: Entry) -> tuple:
 def latex(table: Table) -> str:
     r"""A table* with booktabs rules; it needs \usepackage{booktabs} and nothing else."""
     notes = footnotes(table)
-    wide = len(table.columns) + 2
-    heads = ["System", "Seeds"]
-    heads += [
-        _shortstack([escapes.latex(part) for part in header(c) if part]) for c in table.columns
+    rows = [
+        {
+            "group": group,
+            "label": line.label,
+            "seeds": wording.seeds(line),
+            "cells": [
+                [piece.text for piece in pieces(line.cells[column.id], notes)]
+                for column in table.columns
+            ],
+        }
+        for line, group in _grouped(table)
     ]
-    body = []
-    for line, group in _grouped(table):
-        if group:
-            body += [
-                r"\midrule",
-                rf"\multicolumn{{{wide}}}{{l}}{{\textit{{{escapes.latex(group)}}}}} \\",
-            ]
-        cells = [
-            _shortstack(
-                [escapes.latex(piece.text) for piece in pieces(line.cells[column.id], notes)]
-            )
-            for column in table.columns
-        ]
-        label = "{}" + escapes.latex(
-            line.label
-        )  # a label that opens with [ or * must not be read by \\
-        body.append(" & ".join([label, escapes.latex(wording.seeds(line)), *cells]) + r" \\")
-    if body and not body[0].startswith(r"\midrule"):
-        body.insert(0, r"\midrule")
-    said = [escapes.latex(text) for text in (*_about(table), *legend(table), *table.notes)]
-    said += [f"[{index}] {escapes.latex(reason)}" for reason, index in notes.items()]
-    lines = [
-        *(r"\begin{table*}", r"\centering", r"\footnotesize"),
-        rf"\caption{{{escapes.latex(heading(table))}}}",
-        rf"\begin{{tabular}}{{ll{'c' * len(table.columns)}}}",
-        *(r"\toprule", " & ".join(heads) + r" \\", *body, r"\bottomrule", r"\end{tabular}"),
-        *(r"\par\smallskip\raggedright " + text for text in said),
-        r"\end{table*}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def html(table: Table) -> str:
-    """A <figure> with the table, its legend and its notes; styled by the page around it."""
-    notes = footnotes(table)
-    heads = ["<th>System</th><th>Seeds</th>"]
-    for column in table.columns:
-        label, metrics, used = map(escapes.html, header(column))
-        heads.append(f"<th>{label}<small>{metrics}</small><small>{used}</small></th>")
-    rows = []
-    for line, group in _grouped(table):
-        if group:
-            rows.append(
-                f'<tr class="group"><td colspan="{len(heads) + 1}">{escapes.html(group)}</td></tr>'
-            )
-        cells = [
-            "".join(
-                f'<div class="{piece.kind}"{_title(piece)}>'
-                f"{_small_ends(escapes.html(piece.text))}</div>"
-                for piece in pieces(line.cells[column.id], notes)
-            )
-            for column in table.columns
-        ]
-        marked = ' class="reference"' if line.id == table.reference else ""
-        kind = line.kind.replace(" ", "-")
-        rows.append(
-            f'<tr class="{kind}"><th{marked}>{escapes.html(line.label)}</th>'
-            f"<td>{escapes.html(wording.seeds(line))}</td>"
-            + "".join(f"<td>{cell}</td>" for cell in cells)
-            + "</tr>"
-        )
-    said = [f"<li>{escapes.html(text)}</li>" for text in (*legend(table), *table.notes)]
-    said += [f"<li>[{index}] {escapes.html(reason)}</li>" for reason, index in notes.items()]
-    return (
-        f'<figure id="{escapes.html(table.id)}">'
-        f"<figcaption>{escapes.html(heading(table))}</figcaption>\n"
-        + "".join(f"<p>{escapes.html(text)}</p>\n" for text in _about(table))
-        + f'<div class="scroll"><table>\n<thead><tr>{"".join(heads)}</tr></thead>\n<tbody>\n'
-        + "\n".join(rows)
-        + f'\n</tbody></table></div>\n<ul class="notes">{"".join(said)}</ul></figure>\n'
-    )
+    said = [*_about(table), *legend(table), *table.notes]
+    said += [f"[{index}] {reason}" for reason, index in notes.items()]
+    heads = [[part for part in header(column) if part] for column in table.columns]
+    values = {"caption": heading(table), "heads": heads, "rows": rows, "said": said}
+    return layout.latex("table.tex.j2", values)
 
 
 def terminal(table: Table) -> str:
@@ -252,12 +192,7 @@ def _half(entry: Entry) -> float | None:
     return (found.high - found.low) / 2
 
 
-RENDERERS: dict[str, Callable[[Table], str]] = {
-    "md": markdown,
-    "csv": csv,
-    "tex": latex,
-    "html": html,
-}
+RENDERERS: dict[str, Callable[[Table], str]] = {"md": markdown, "csv": csv, "tex": latex}
 
 
 def _grouped(table: Table) -> list[tuple[Line, str]]:
@@ -266,22 +201,6 @@ def _grouped(table: Table) -> list[tuple[Line, str]]:
     return [
         (line, line.group if line.group != old else "") for line, old in zip(table.lines, before)
     ]
-
-
-def _title(piece: Piece) -> str:
-    """The reason for a shaded piece, shown where the pointer rests on it."""
-    return f' title="{escapes.html(piece.reason)}"' if piece.reason else ""
-
-
-def _small_ends(text: str) -> str:
-    """An interval in small print, so that a wide table stays readable."""
-    return re.sub(r"\[-?[\d.e+]+, -?[\d.e+]+\]", r"<small>\g<0></small>", text)
-
-
-def _shortstack(lines: list[str]) -> str:
-    kept = ["{}" + line if line[:1] in "[*" else line for line in lines if line]
-    stacked = r" \\ ".join(kept)
-    return kept[0] if len(kept) == 1 else rf"\shortstack{{{stacked}}}"
 
 
 def _clip(text: str, width: int) -> str:

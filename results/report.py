@@ -1,18 +1,25 @@
 """Writes a grid's tables and its one-page report; nothing is recomputed that the store holds.
 
-    STORE/grids/NAME/tables/   table1.md .csv .tex .html ...   figure4.png .svg   loss.svg
-                               tables.json   claims.md .json   index.html
+    STORE/grids/NAME/tables/   index.html   table1.md .csv .tex .html ...   tables.json
+                               claims.md .json .svg   figure4.png .svg   loss.svg   cells.parquet
 
 A file whose bytes would not change is left alone. The same store gives the same bytes.
 """
 
+import io
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from results import (
     checklist,
     claims,
+    curves,
     data,
+    examples,
     figure,
+    forest,
     items,
     ledger,
     page,
@@ -20,6 +27,8 @@ from results import (
     render,
     scores,
     tables,
+    view,
+    wording,
 )
 from results.explanation import explain
 from tasks import atomic
@@ -28,55 +37,88 @@ __all__ = ["explain", "write"]
 
 
 def write(store: Path | str, grid: str) -> list[Path]:
-    """Every table of `grid` in every format, Figure 4 and index.html; the paths, index.html first.
+    """Every table of `grid` in every format, the drawings and index.html; index.html comes first.
 
     Raises `UserError` where the grid has no readable manifest.
     """
     read = scores.manifest(store, grid)
-    built = tables.assemble(read, items.attached(read, scores.records(read)))
+    records = items.attached(read, scores.records(read))
+    built = tables.assemble(read, records)
+    runs = ledger.pretrainings(read)
+    verdicts = claims.check(built, runs=runs, match=read.match)
     folder = read.store / "grids" / grid / "tables"
     folder.mkdir(parents=True, exist_ok=True)
+
     files: dict[str, str] = {}
     for table in built:
-        for suffix, renderer in render.RENDERERS.items():
-            text = renderer(table)
-            whole = page.alone(text, table) if suffix == "html" else text
-            files[f"{_stem(table.id)}.{suffix}"] = whole
-    drawings: dict[str, str] = {}
-    plots: list[Path] = []
-    for table in built:
-        if table.id == "figure4":
-            plots = [folder / "figure4.png", folder / "figure4.svg"]
-            figure.figure4(table, *plots)
-            drawings[table.id] = plots[1].read_text(encoding="utf-8")
-    runs = ledger.pretrainings(read)
-    curves = figure.loss_curves(runs)
-    if curves:
-        files["loss.svg"] = curves
-    verdicts = claims.check(built, runs=runs, match=read.match)
+        stem = view.stem(table.id)
+        files |= {f"{stem}.{suffix}": make(table) for suffix, make in render.RENDERERS.items()}
+        files[f"{stem}.html"] = page.alone(table)
     if verdicts:
         files["claims.md"] = checklist.markdown(verdicts)
         files["claims.json"] = data.text(checklist.as_data(verdicts))
     files["tables.json"] = data.text(
         {"budget": ledger.matched(runs, read.match), "tables": [data.table(t) for t in built]}
     )
+
+    plots = _drawn(folder, built, verdicts, runs)
+    drawings = {
+        path.stem: path.read_text(encoding="utf-8") for path in plots if path.suffix == ".svg"
+    }
+    compared = examples.compared(read, {table.id: wording.name(table.id) for table in built})
     samples = predictions.samples(read)
-    index = page.index(grid, built, verdicts, runs, curves, samples, drawings, read.match)
+    index = page.index(read, built, verdicts, runs, compared, samples, drawings)
     paths = [_put(folder / "index.html", index)]
     paths += [_put(folder / name, text) for name, text in files.items()]
-    return paths + plots
+    paths += [_frame(folder / "cells.parquet", records)] if records else []
+    return [*paths, *plots]
+
+
+def _drawn(
+    folder: Path,
+    built: Sequence[tables.Table],
+    verdicts: Sequence[claims.Verdict],
+    runs: Sequence[ledger.Pretraining],
+) -> list[Path]:
+    """Every drawing that there is something for; a drawing's stem says of what."""
+    paths = []
+    for table in built:
+        if table.id == "figure4":
+            paths += [folder / "figure4.png", folder / "figure4.svg"]
+            figure.figure4(table, *paths)
+    if forest.draw(verdicts, folder / "claims.svg"):
+        paths.append(folder / "claims.svg")
+    if curves.loss(runs, folder / "loss.svg"):
+        paths.append(folder / "loss.svg")
+    return paths
+
+
+def _frame(path: Path, records: Sequence[Mapping[str, Any]]) -> Path:
+    """All runs' numbers as one long table: a row per cell, metric and pair of seeds."""
+    import pyarrow
+    from pyarrow import json as rows
+    from pyarrow import parquet
+
+    # By way of JSON: an array made of Python values would import pandas.
+    kept = [{name: _plain(record.get(name)) for name in scores.FIELDS} for record in records]
+    lines = "\n".join(json.dumps(record) for record in kept).encode()
+    one_block = rows.ReadOptions(use_threads=False, block_size=len(lines) + 1)
+    buffer = pyarrow.BufferOutputStream()
+    parquet.write_table(rows.read_json(io.BytesIO(lines), one_block), buffer)
+    return _write(path, buffer.getvalue().to_pybytes())
+
+
+def _plain(value: Any) -> Any:
+    """A value of a column: what is nested as JSON."""
+    return json.dumps(value) if isinstance(value, Mapping) else value
 
 
 def _put(path: Path, text: str) -> Path:
-    """Writes `text` whole or not at all."""
-    encoded = text.encode("utf-8")
-    if path.exists() and path.read_bytes() == encoded:
-        return path
-    atomic.write(path, encoded)
+    return _write(path, text.encode("utf-8"))
+
+
+def _write(path: Path, content: bytes) -> Path:
+    """Writes `content` whole or not at all."""
+    if not path.exists() or path.read_bytes() != content:
+        atomic.write(path, content)
     return path
-
-
-def _stem(id: str) -> str:
-    """A table's id as the stem of a file name: nothing in it leads elsewhere."""
-    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in id)
-    return kept.strip("-") or "table"

@@ -88,6 +88,16 @@ def column(grid: Manifest, table: str, id: str) -> dict[str, str]:
     }
 
 
+def examples(grid: Manifest) -> str:
+    """The examples of a number, over all columns: "40 of 42 to 100 of 277"."""
+    columns = [c for table in (grid.about.get("columns") or {}).values() for c in table.values()]
+    known = [c["examples"] for c in columns if (c.get("examples") or {}).get("used")]
+    if not known:
+        return ""
+    ends = [used(counts) for counts in sorted(known, key=lambda counts: counts["used"])]
+    return ends[0] if ends[0] == ends[-1] else f"{ends[0]} to {ends[-1]}, by task"
+
+
 def size(grid: Manifest, table: str, row: str) -> str:
     """The parameters of a row's models: "0.34M"; "" where they are not on record."""
     return sizes(run.get("parameters") for run in _pretrainings(grid, table, row))

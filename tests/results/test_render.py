@@ -7,9 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from results import paper, render, tables, wording
+from results import paper, render, tables, view, wording
 from tasks import TASKS
 from tests.results.world import World, cell, column, full, row, superglue, table
+
+FORMATS = {**render.RENDERERS, "html": view.html, "terminal": render.terminal}
 
 HOSTILE = (
     '=cmd|"/c calc"!A1 <script>alert(1)</script> \\input{x} $x_1^2$ | `a` [l](http://x) %&#~\u202e'
@@ -41,12 +43,12 @@ def recalled_as_papers(text):
     return {n for part in quoted for n in re.findall(r"(?<![≈$\d.])\d+\.\d(?!\d|ʳ|\$)", part)}
 
 
-@pytest.mark.parametrize("format", ["markdown", "latex", "html"])
+@pytest.mark.parametrize("format", ["md", "tex", "html"])
 def test_a_recalled_number_never_passes_for_the_papers(whole, format):
-    text = getattr(render, format)(whole["table3"])
+    text = FORMATS[format](whole["table3"])
     assert recalled_as_papers(text) == {"38.6", "37.7"}
     for shown in ("19.7", "36.0", "18.5", "34.9"):
-        sign = rf"\$\\approx\${shown}\$\^{{r}}\$" if format == "latex" else f"≈{shown}ʳ"
+        sign = rf"\$\\approx\${shown}\$\^{{r}}\$" if format == "tex" else f"≈{shown}ʳ"
         assert re.search(sign, text)
         assert len(re.findall(rf"\b{shown}", text)) == len(re.findall(sign, text))
     assert "recalled from memory, not seen in the paper" in text
@@ -89,7 +91,7 @@ def test_every_metric_of_every_task_has_one_name_here():
 
 def test_missing_seeds_are_counted_in_the_cell(whole):
     assert "4/6 seeds \\(2 diverged@40\\) [1]" in render.markdown(whole["table1"])
-    assert "4/6 seeds (2 diverged@40) [1]" in render.html(whole["table1"])
+    assert "4/6 seeds (2 diverged@40) [1]" in view.html(whole["table1"])
     assert "4/6 seeds" in render.terminal(whole["table1"])
 
 
@@ -105,13 +107,13 @@ def test_a_diverged_cell_says_so_in_its_place(tmp_path):
     world.lost(cell("mine", "a", "copa"), "failed", "diverged@12: the loss is NaN")
     built = tables.build(world.write(), "g")[0]
     assert "— diverged@12 [1]" in render.markdown(built)
-    assert "— diverged@12 [1]" in render.html(built)
+    assert "— diverged@12 [1]" in view.html(built)
 
 
 def test_from_one_seed_no_format_prints_an_interval(tmp_path):
     root = full(tmp_path, pretrain=(1,), finetune=(1,)).write()
     built = tables.build(root, "full")[0]
-    for renderer in (render.markdown, render.html, render.latex, render.terminal):
+    for renderer in (render.markdown, view.html, render.latex, render.terminal):
         text = renderer(built)
         assert "±" not in text
         assert "pm$" not in text
@@ -142,10 +144,9 @@ def test_hostile_text_is_no_html(hostile):
             self.seen.add(tag)
 
     parser = Tags()
-    parser.feed(render.html(hostile))
-    assert parser.seen <= set(
-        "figure figcaption div table thead tbody tr th td small ul li".split()
-    )
+    parser.feed(view.html(hostile))
+    ours = "figure figcaption p div table thead tbody tr th td small ul li label input a span"
+    assert parser.seen <= set(ours.split())
 
 
 def test_hostile_text_is_no_latex(hostile):
@@ -176,7 +177,7 @@ def test_hostile_text_is_no_formula(hostile):
 
 
 def test_direction_and_control_characters_are_dropped_everywhere(hostile):
-    for renderer in (*render.RENDERERS.values(), render.terminal):
+    for renderer in FORMATS.values():
         assert not re.search("[\u202e\x00-\x08\x1b]", renderer(hostile))
 
 
@@ -194,7 +195,7 @@ def test_every_paper_table_renders_with_nothing_run(tmp_path):
         columns = [column(c, m) for c, m in printed.columns.items() if c != "avg"]
         world.tables.append(table(id, rows, columns, average="avg" in printed.columns))
     for built in tables.build(world.write(), "g"):
-        for renderer in (*render.RENDERERS.values(), render.terminal):
+        for renderer in FORMATS.values():
             assert renderer(built)
         assert all(e.paper for line in built.lines for es in line.cells.values() for e in es)
 

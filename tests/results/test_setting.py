@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from results import render, report, setting, tables, wording
+from results import render, report, setting, tables, view, wording
 from tests.results.world import World, about, cell, column, full, row, table
 
-FORMATS = {**render.RENDERERS, "terminal": render.terminal}
+FORMATS = {**render.RENDERERS, "html": view.html, "terminal": render.terminal}
 OURS = "the built-in world, generator 2, seed 0, at micro scale"
 
 

@@ -1,0 +1,149 @@
+"""A table as a page shows it: a column a metric, and in every cell what belongs to its number.
+
+A cell holds our number, why it cannot be compared (in words), its difference from the reference
+row, the paper's number and the difference from that; the page's switches choose among them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from results import checklist, layout, wording
+from results.cells import Column, Entry
+from results.tables import Line, Table
+from tasks.metrics.floors import FLOORS
+
+Values = Mapping[str, Any]
+
+
+def html(table: Table) -> str:
+    """A <figure> with the table, its caption, switches and notes; styled by the page around it."""
+    notes, gates = wording.footnotes(table), _gates(table)
+    reference = next((line.label for line in table.lines if line.id == table.reference), "")
+    values = {
+        "id": table.id,
+        "stem": stem(table.id),
+        "caption": wording.heading(table),
+        "about": wording.setting(table),
+        "in_paper": wording.in_paper(table),
+        "reference": reference,
+        "heads": [head for column in table.columns for head in _heads(column)],
+        "groups": _groups(table, notes, gates),
+        "several": any(len(column.metrics) > 1 for column in table.columns),
+        "legend": [*_legend(table), *table.notes],
+        "notes": [(str(index), reason) for reason, index in notes.items()],
+        "gates": [(letter, reason) for reason, letter in gates.items()],
+    }
+    return layout.html("table.html.j2", values)
+
+
+def stem(id: str) -> str:
+    """A table's id as the stem of a file name: nothing in it leads elsewhere."""
+    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in id)
+    return kept.strip("-") or "table"
+
+
+def _heads(column: Column) -> list[Values]:
+    """A head for each metric; the label without the metrics that the heads name apart."""
+    names = [wording.METRICS.get(metric, metric) for metric in column.metrics]
+    label = column.label.replace("/".join(names), "").strip()
+    alone = len(names) == 1 and names[0] in column.label
+    return [
+        {
+            "column": column.id,
+            "label": column.label if alone else label,
+            "metric": "" if alone else name,
+            "used": column.used,
+            "more": bool(index),
+        }
+        for index, name in enumerate(names)
+    ]
+
+
+def _groups(
+    table: Table, notes: Mapping[str, int], gates: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = []
+    for line in table.lines:
+        if not groups or groups[-1]["name"] != line.group:
+            groups.append({"name": line.group, "rows": []})
+        groups[-1]["rows"].append(_row(table, line, notes, gates))
+    return groups
+
+
+def _row(table: Table, line: Line, notes: Mapping[str, int], gates: Mapping[str, str]) -> Values:
+    cells = []
+    for column in table.columns:
+        entries = line.cells[column.id]
+        short = wording.partial(entries)
+        reason = next((entry.reason for entry in entries if entry.states), "")
+        mark = f" [{notes[reason]}]" if reason in notes else ""
+        for index, entry in enumerate(entries):
+            cell = _cell(entry, line, notes, gates)
+            cell["seeds"] = f"{short}{mark}" if short and entry.summary else ""
+            cells.append({**cell, "column": column.id, "more": bool(index)})
+    return {
+        "id": line.id,
+        "label": line.label,
+        "kind": line.kind.replace(" ", "-"),
+        "control": line.control,
+        "reference": line.id == table.reference,
+        "seeds": wording.seeds(line),
+        "cells": cells,
+    }
+
+
+def _cell(
+    entry: Entry, line: Line, notes: Mapping[str, int], gates: Mapping[str, str]
+) -> dict[str, Any]:
+    found = entry.summary
+    number, _, interval = wording.ours(entry).partition(" [")
+    floor = ""
+    if line.kind == "floor" and entry.floors:
+        floor = ", ".join(FLOORS.get(name, name) for name in entry.floors)
+    return {
+        "sort": "" if found is None else f"{found.mean:.6g}",
+        "missing": wording.dash(entry, dict(notes)) if found is None else "",
+        "number": number if found else "",
+        "interval": f"[{interval}" if interval else "",
+        "gate": entry.untestable,
+        "letter": gates.get(entry.untestable, ""),
+        "versus": checklist.difference(entry.versus, entry.unit) if entry.versus else "",
+        "paper": f"{wording.paper_word([entry])} {wording.paper_text([entry])}".strip(),
+        "gap": _gap(entry),
+        "floor": floor,
+    }
+
+
+def _gap(entry: Entry) -> str:
+    """How far our mean is from the paper's number, marked where that one is only recalled."""
+    if entry.summary is None or entry.paper is None or entry.paper.value is None or not entry.runs:
+        return ""
+    text = wording.signed(entry.summary.mean - entry.paper.value)
+    recalled = entry.paper.status != "confirmed"
+    return f"≈{text}ʳ from the recalled" if recalled else f"{text} from the paper"
+
+
+def _gates(table: Table) -> dict[str, str]:
+    """Every reason why a comparison cannot be made, with a letter, in order of appearance."""
+    found: dict[str, str] = {}
+    for line in table.lines:
+        for column in table.columns:
+            for entry in line.cells[column.id]:
+                if entry.untestable and entry.summary:
+                    found.setdefault(entry.untestable, _letters(len(found)))
+    return found
+
+
+def _letters(index: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    text = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        text = chr(ord("a") + rest) + text
+    return text
+
+
+def _legend(table: Table) -> list[str]:
+    """The table's legend; why a cell is grey stands on the page itself."""
+    return [text for text in wording.legend(table) if not text.startswith("Shaded")]

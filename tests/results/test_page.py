@@ -1,0 +1,213 @@
+"""The page: what was learned comes first, cells keep their reasons, answers can be compared."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from results import checklist, claims, forest, report, tables, view
+from results.examples import QUESTIONS
+from tests.results.world import World, about, cell, column, full, predictions, row, table
+
+HOSTILE = "</script><script>alert(1)</script> \"'><img src=x onerror=alert(1)>\u202e"
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def choices(count, right):
+    """Answers to yes/no questions, of which the first `right` hit."""
+    return [
+        {"id": f"q{i}", "candidates": ["Yes", "No"], "scores": [0.9, 0.1], "text": None}
+        | {"choice": 0 if i < right else 1, "gold": [0], "references": []}
+        for i in range(count)
+    ]
+
+
+def answered(root, label="mine", count=100):
+    """A store whose two rows have answered the same questions."""
+    world = World(root)
+    world.tables.append(table("t", [row("a", label), row("b", "other")], [column("rte")]))
+    for name, right in (("a", 60), ("b", 30)):
+        here = cell("t", name, "rte")
+        world.put(here, acc=right / 100)
+        predictions(root / here["predictions"], choices(count, right))
+    world.about = about(world)
+    report.write(world.write(), "g")
+    return (root / "grids/g/tables/index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    root = full(tmp_path_factory.mktemp("store")).write()
+    report.write(root, "full")
+    return (root / "grids/full/tables/index.html").read_text()
+
+
+def embedded(page):
+    """What the page's script reads of the answers."""
+    found = re.search(r'<script type="application/json" id="answers">(.*?)</script>', page, re.S)
+    return json.loads(found.group(1))
+
+
+def test_what_was_run_and_learned_stand_before_any_table(index):
+    opening = index[index.index("<header>") : index.index("<table")]
+    said = (
+        *("7 supported", "after Holm", "built-in world, generator 2, seed 0", "micro", "0.34M"),
+        *("204,800 a run", "3 of pretraining", "100 of 277", "0123456789ab", "2026-11-25"),
+        *("hours of cpu", 'aria-label="The claims'),
+    )
+    assert [text for text in said if text not in opening] == []
+
+
+def test_a_page_without_a_record_says_so(tmp_path):
+    world = World(tmp_path)
+    world.tables.append(table("t", [row("a")], [column("rte")]))
+    report.write(world.write(), "g")
+    assert "not on record" in (tmp_path / "grids/g/tables/index.html").read_text()
+
+
+def test_a_cell_that_cannot_be_compared_is_grey_and_says_why_in_words(tmp_path):
+    world = World(tmp_path)
+    world.tables.append(table("t", [row("a"), row("b")], [column("rte")]))
+    for name in "ab":
+        for seed in (1, 2):
+            world.put(cell("t", name, "rte", seed), floor=0.9, acc=0.5 + seed / 100)
+    text = view.html(tables.build(world.write(), "g")[0])
+    reason = "neither stands above the floor with its interval: the best constant answer gives 90.0"
+    assert re.search(rf'<td class="not-testable"[^>]* title="{reason}"', text)
+    assert "not testable [a]" in text
+    assert f"<li>[a] not testable against a: {reason}</li>" in text
+    assert '<tr class="floor"' in text
+
+
+def test_differences_from_the_reference_and_from_the_paper_can_be_switched_on(index):
+    first = index[index.index('<figure id="table1"') :]
+    bert = next(part for part in first.split("<tr ") if "BERT-Large objective" in part)
+    assert re.search(r'<div class="versus">-2\d\.\d', bert)
+    assert re.search(r'<div class="gap">-2\d\.\d from the paper', bert)
+    assert 'class="t-versus"' in first and 'class="t-gap"' in first
+
+
+def test_every_metric_has_a_head_of_its_own_and_all_but_the_first_can_be_put_away(index):
+    head = index[index.index('data-table="table1"') :].split("</thead>")[0]
+    named = re.findall(r'data-column="(\w+)"( class="more")?>(.*?)<small>(.*?)</small>', head)
+    assert ("record", "", "ReCoRD", "F1") in named
+    assert ("record", ' class="more"', "ReCoRD", "Acc.") in named
+
+
+def test_answers_of_two_rows_stand_side_by_side(tmp_path):
+    (found,) = embedded(answered(tmp_path))
+    assert found["rows"] == ["mine, 0.34M", "other, 0.34M"]
+    assert len(found["items"]) == QUESTIONS
+    assert found["said"].startswith("40 of 100 questions, evenly spaced")
+    assert found["items"][0] == ["q0", "Yes", [["Yes", "0.90", True], ["Yes", "0.90", True]]]
+    assert [item[0] for item in found["items"]][-1] == "q97"
+    kinds = {tuple(answer[2] for answer in item[2]) for item in found["items"]}
+    assert kinds == {(True, True), (True, False), (False, False)}
+
+
+def test_few_questions_are_all_shown_and_the_first_pair_without_the_script(tmp_path):
+    page = answered(tmp_path, count=12)
+    (found,) = embedded(page)
+    assert (len(found["items"]), found["said"]) == (
+        12,
+        "All 12 questions, by each row's first run.",
+    )
+    shown = page[page.index('id="items"') : page.index('id="answers"')]
+    assert shown.count('<th scope="row">q') == 12
+    assert '<td class="text right">Yes</td>' in shown
+
+
+def test_hostile_labels_and_answers_stay_text_on_the_page(tmp_path):
+    root = tmp_path
+    world = World(root)
+    hostile = column("rte", ("acc", "f1"), label=HOSTILE)
+    world.tables.append(table("t", [row("a", HOSTILE), row("b")], [hostile], title=HOSTILE))
+    for name in "ab":
+        here = cell("t", name, "rte")
+        world.put(here, acc=0.5, f1=0.5)
+        rows = [{**one, "candidates": [HOSTILE, "No"], "id": HOSTILE} for one in choices(1, 1)]
+        predictions(root / here["predictions"], rows)
+    world.about = about(world, source={"kind": HOSTILE}, recipe=HOSTILE)
+    report.write(world.write(), "g")
+
+    class Tags(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def handle_starttag(self, tag, attrs):
+            self.seen.append((tag, [name for name, _ in attrs]))
+
+    page = (root / "grids/g/tables/index.html").read_text()
+    parser = Tags()
+    parser.feed(page)
+    assert [tag for tag, _ in parser.seen].count("script") == 2  # the answers, and the page's own
+    assert not [tag for tag, names in parser.seen if tag == "img" or "onerror" in names]
+    assert "\u202e" not in page
+    assert embedded(page)[0]["items"][0][0].startswith("</script>")
+
+
+def controlled(tmp_path, again, half):
+    """A table whose controls score around these values, against a reference at 0.7."""
+    world = World(tmp_path)
+    rows = [row("a", "mine"), row("aa", "again", control="aa")]
+    rows.append(row("half", "half", control="planted"))
+    world.tables.append(table("t", rows, [column("rte")]))
+    for name, level in (("a", 0.7), ("aa", again), ("half", half)):
+        for seed in (1, 2, 3):
+            world.put(cell("t", name, "rte", seed), floor=0.3, acc=level + seed / 500)
+    return checklist.controls(tables.build(world.write(), "g"))
+
+
+def test_controls_say_what_they_have_shown(tmp_path):
+    silent, found = controlled(tmp_path / "a", again=0.701, half=0.5)
+    assert silent == "t, again: silent: it differs from mine in 0 of 1 testable numbers"
+    assert found == "t, half: found: it is worse than mine in 1 of 1 testable numbers"
+    loud, unseen = controlled(tmp_path / "b", again=0.5, half=0.701)
+    assert "not silent" in loud
+    assert "not found in 1 testable numbers" in unseen
+
+
+def test_the_forest_has_the_strongest_claim_first(tmp_path):
+    built = tables.build(full(tmp_path).write(), "full")
+    drawn = forest.bars(claims.check(built))
+    assert [bar.verdict for bar in drawn] == ["supported"] * 7
+    assert drawn[0].text == "Table 1: GLM-Large beats BERT-Large on the SuperGLUE average"
+    assert drawn[0].printed == pytest.approx(5.0)
+    assert not drawn[0].recalled
+    assert drawn[0].low < drawn[0].value < drawn[0].high
+    assert all(bar.printed is None for bar in drawn if bar.unit == "ppl")
+
+
+def test_the_page_of_a_large_grid_stays_small(tmp_path):
+    world = World(tmp_path)
+    names = [f"row{i}" for i in range(24)]
+    columns = [column(f"c{i}", ("acc", "f1")) for i in range(10)]
+    world.tables.append(table("t", [row(name) for name in names], columns))
+    for name in names:
+        for place in columns:
+            here = cell("t", name, place["id"])
+            world.put(here, items=False, acc=0.5, f1=0.4)
+            rows = [{**one, "candidates": ["w" * 300, "v" * 300]} for one in choices(50, 20)]
+            predictions(tmp_path / here["predictions"], rows)
+    report.write(world.write(), "g")
+    assert (tmp_path / "grids/g/tables/index.html").stat().st_size < 3e6
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+def test_in_a_browser_the_script_runs_and_nothing_is_wider_than_the_window(tmp_path):
+    answered(tmp_path)
+    page = tmp_path / "grids/g/tables/index.html"
+    probe = "document.title=JSON.stringify([document.documentElement.scrollWidth<=innerWidth,"
+    probe += "document.querySelectorAll('th button').length>0,"
+    probe += "document.querySelectorAll('#choices select').length])"
+    page.write_text(page.read_text().replace("</body>", f"<script>{probe}</script></body>"))
+    for width in (420, 1400):
+        run = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+        run += [f"--window-size={width},900", f"--user-data-dir={tmp_path}/profile", page.as_uri()]
+        ran = subprocess.run(run, capture_output=True, text=True, timeout=120, env=os.environ)
+        assert "<title>[true,true,4]</title>" in ran.stdout
