@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     schema.add_argument("out", nargs="?", help="a file to write (default: standard output)")
     listed = command("list", _list, "What a grid may name, a line each.", grid=False)
     listed.add_argument("kind", nargs="?", choices=LISTED, help="of these only")
+    out = command("export", _export, "A pretraining as a folder for others.", grid=False)
+    out.add_argument("step", help="its folder, or its name in the store")
+    out.add_argument("out", help="a folder that is not there yet")
     verify = command("verify", _verify, "Read every result in a store and check it.", grid=False)
     verify.add_argument("root", nargs="?", help="the store (default: store)")
     verify.add_argument("--quarantine", action="store_true", help="move what is damaged out")
@@ -155,6 +158,15 @@ def _schema(options: argparse.Namespace) -> int:
             file.write(text)
     else:
         print(text, end="")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from harness.export import export
+
+    print(export(options.step, Path(options.out), Path(options.store or "store")))
     return 0
 
 

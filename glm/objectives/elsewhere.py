@@ -14,13 +14,14 @@ import numpy as np
 
 from glm.data.example import Batch
 from glm.data.special import Special
+from glm.objectives import asked
 from glm.objectives.amounts import Amounts
 from glm.objectives.draws import Draws
 from glm.objectives.layout import Ask, Layout
 from glm.objectives.objective import ExtraTokens, Likelihood
 from tasks.errors import UserError
 
-Kind = Literal["encoder", "body", "decoder", "sentinels", "rewriting", "blanks"]
+Kind = Literal["encoder", "body", "decoder", "sentinels", "rewriting", "blanks", "ours"]
 
 # What a checkpoint can be asked, by its kind.
 SERVES: Mapping[Kind, tuple[Ask, ...]] = {
@@ -42,14 +43,15 @@ GLM_FILES = ("latest_checkpointed_iteration.txt", "mp_rank_00_model_states.pt")
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Training of a kind of which no more is known than what came out of it."""
+    """Training of a kind of which no more is known than what came out of it, and what it serves."""
 
     kind: Kind
+    serves: tuple[Ask, ...]
 
     @property
     def layout(self) -> Layout:
         """What can be asked; how exactly it is written is known when the checkpoint is loaded."""
-        return Layout(serves=SERVES[self.kind])
+        return Layout(serves=self.serves)
 
     @property
     def likelihood(self) -> Likelihood:
@@ -84,15 +86,21 @@ class Elsewhere:
         raise UserError("a checkpoint from elsewhere is not pretrained here")
 
 
-def kind_of(folder: Path) -> Kind:
-    """The kind of the checkpoint in `folder` (or of the released GLM's file).
+def elsewhere(folder: Path) -> Elsewhere:
+    """What is known of the checkpoint in `folder` (or of the released GLM's file).
 
     Raises `UserError` where there is no checkpoint of a form that is known.
     """
     if folder.suffix == ".pt" or any((folder / name).is_file() for name in GLM_FILES):
-        return "blanks"
-    if (folder / "asked.json").is_file():
-        return json.loads((folder / "asked.json").read_text())["kind"]
+        return Elsewhere("blanks", SERVES["blanks"])
+    ours = asked.read(folder)
+    if ours is not None:
+        return Elsewhere("ours", ours.layout.serves)
+    kind = _kind(folder)
+    return Elsewhere(kind, SERVES[kind])
+
+
+def _kind(folder: Path) -> Kind:
     config = _config(folder)
     architecture = (config.get("architectures") or [""])[0]
     name = str(config.get("model_type", ""))

@@ -1,6 +1,7 @@
 """A checkpoint from anywhere as a model, its tokenizer, and how it is asked.
 
     asked.json, checkpoint.json, tokenizer.json    one of ours, as `harness export` writes it
+    the folder of a store's pretraining            the same, its tokenizer beside it in the store
     mp_rank_00_model_states.pt                     the released GLM, or the folder of its tag file
     config.json of a GLM, pytorch_model.bin        its Hugging Face conversions
     config.json, *.safetensors, tokenizer.json     whatever `transformers` knows
@@ -10,9 +11,8 @@ they were trained with.
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -22,23 +22,27 @@ from glm.data.tokenizer import Tokenizer
 from glm.models.backbone import Backbone
 from glm.models.importers import import_glm, import_hf
 from glm.models.transformer import Transformer
-from glm.objectives.elsewhere import GLM_FILES, SERVES, Kind, kind_of
+from glm.objectives import asked
+from glm.objectives.elsewhere import GLM_FILES, SERVES, elsewhere
 from glm.objectives.layout import BLANK, Layout
 from glm.training import checkpoints
 from tasks.errors import UserError
 
-ASKED = "asked.json"
 BERT_ROWS, BERT = 30_592, "bert-large-uncased"  # of the released models' token table
 OTHERS = {50_304: "gpt2", 50_265 + 2: "roberta-large"}
 
 
 @dataclass(frozen=True)
 class Opened:
-    """What a style needs: the model, its tokenizer, and the layout of its inputs."""
+    """What a style needs: the model, its tokenizer, and the layout of its inputs.
+
+    `plain` is the tokenizer without the sentinels that the model's table has rows for.
+    """
 
     model: Backbone
     tokenizer: Tokenizer
     layout: Layout
+    plain: Tokenizer
 
 
 def opened(
@@ -46,40 +50,41 @@ def opened(
 ) -> Opened:
     """The checkpoint at `path` on `device`, in fp32."""
     path = Path(path)
-    kind = kind_of(path)
-    if (path / ASKED).is_file():
-        return _ours(path, device)
-    if kind == "blanks":
+    how = asked.read(path)
+    if how is not None:
+        return _ours(path, how, device)
+    if elsewhere(path).kind == "blanks":
         return _released(path, device)
     from glm.models.huggingface import checkpoint
 
-    loaded = checkpoint.load(path, device, name=name, revision=revision)
-    return Opened(loaded.model, loaded.tokenizer, loaded.layout)
+    found = checkpoint.load(path, device, name=name, revision=revision)
+    return Opened(found.model, found.tokenizer, found.layout, found.tokenizer)
 
 
-def write(
-    folder: str | Path,
-    model: Transformer,
-    tokenizer: Tokenizer,
-    layout: Layout,
-    kind: Kind,
-    sentinels: int = 0,
-) -> None:
-    """A folder that `opened` reads: weights, tokenizer, and how the model is asked."""
+def write(folder: str | Path, model: Transformer, tokenizer: Tokenizer, how: asked.Asked) -> None:
+    """A folder that `opened` reads: weights, tokenizer (`plain`), and how the model is asked."""
     folder = Path(folder)
     checkpoints.save(folder, model)
     tokenizer.save(folder)
-    facts = {"kind": kind, "sentinels": sentinels, "layout": asdict(layout)}
-    (folder / ASKED).write_text(json.dumps(facts, indent=1) + "\n")
+    asked.write(folder, how)
 
 
-def _ours(path: Path, device: torch.device | str) -> Opened:
-    facts: dict[str, Any] = json.loads((path / ASKED).read_text())
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["layout"].items()}
-    tokenizer = tokens.load(path)
-    special = with_sentinels(tokenizer.special, facts["sentinels"])
+def _ours(path: Path, how: asked.Asked, device: torch.device | str) -> Opened:
+    plain = tokens.load(path if (path / "tokenizer.json").is_file() else _beside(path))
+    special = with_sentinels(plain.special, how.sentinels)
     model = checkpoints.load(path, device).model
-    return Opened(model, replace(tokenizer, special=special), Layout(**fields))
+    return Opened(model, replace(plain, special=special), how.layout, plain)
+
+
+def _beside(path: Path) -> Path:
+    """The tokenizer of a store's pretraining: its input, two folders up."""
+    try:
+        inputs = json.loads((path / "inputs.json").read_text())
+        return path.parents[1] / inputs["tokenizer"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{path}: neither a tokenizer here nor inputs.json, which names it"
+        ) from None
 
 
 def _released(path: Path, device: torch.device | str) -> Opened:
@@ -103,4 +108,4 @@ def _released(path: Path, device: torch.device | str) -> Opened:
             f"{model.shape.vocabulary} rows: give the vocabulary that it was trained with"
         )
     layout = replace(BLANK, inner=model.shape.inner, serves=SERVES["blanks"])
-    return Opened(model.to(device), tokenizer, layout)
+    return Opened(model.to(device), tokenizer, layout, tokenizer)

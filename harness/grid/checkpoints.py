@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ablations.systems import Checkpoint, Variant
-from glm.objectives.elsewhere import Elsewhere, kind_of
+from glm.objectives.elsewhere import Elsewhere, elsewhere
 from harness.errors import UserError
 from harness.steps import checkpoint
 from harness.steps.step import Step, slug
@@ -25,7 +25,7 @@ def system(name: str, revision: str, beside: Path) -> Variant:
 
         found, commit = locate(name, revision, whole=False)
         path, place = found, Checkpoint(name, commit, str(found))
-    objective = Elsewhere(kind_of(path))
+    objective = elsewhere(path)
     label = Path(name).name + (f" @{place.revision[:8]}" if revision else "")
     known = f"{name}@{revision}" if revision else name
     return Variant(known, label, objective, checkpoint=place)

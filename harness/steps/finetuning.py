@@ -49,13 +49,12 @@ def load(work: Work, objective: Objective) -> Opened:
     elsewhere = referred(work.inputs["pretrain"])
     if elsewhere is not None:
         names = {"name": elsewhere["name"], "revision": elsewhere["revision"]}
-        found = opened(elsewhere["path"], device, **names)
-        return Opened(found.model.requires_grad_(True), found.tokenizer, found.layout)
+        return opened(elsewhere["path"], device, **names)
     model = checkpoints.load(work.inputs["pretrain"], device).model
     tokenizer = tokens.load(work.inputs["tokenizer"])
     extra = objective.extra_tokens(model.positions)
     special = with_sentinels(tokenizer.special, extra.sentinels)
-    return Opened(model, replace(tokenizer, special=special), objective.layout)
+    return Opened(model, replace(tokenizer, special=special), objective.layout, tokenizer)
 
 
 def _fit(style: str, work: Work, layout: Layout) -> None:

@@ -14,7 +14,9 @@ from glm.data.special import Special, with_sentinels
 from glm.data.stream import TokenStream, batch_at
 from glm.models.shape import Shape
 from glm.models.transformer import Tensors, Transformer, build, loss, tensors
+from glm.objectives import asked
 from glm.objectives.amounts import UNITS
+from glm.objectives.objective import Objective
 from glm.training import checkpoints, loop
 from glm.training.pieces import Piece
 from harness.steps.pretrain import Pretrain
@@ -83,7 +85,7 @@ def run(
             source.close()
     if rank == 0:
         ledger["seconds"] *= world  # device-seconds
-        _write(work, model, ledger, device)
+        _write(work, model, spec.objective, ledger, device)
 
 
 def vocabulary(spec: Pretrain, special: Special) -> Special:
@@ -154,9 +156,17 @@ def _over_processes(value: Tensor, world: int) -> Tensor:
     return value
 
 
-def _write(work: Work, model: Transformer, ledger: dict[str, float], device: torch.device) -> None:
-    """Write the finished model and its ledger, and drop the checkpoint it went on from."""
+def _write(
+    work: Work,
+    model: Transformer,
+    objective: Objective,
+    ledger: dict[str, float],
+    device: torch.device,
+) -> None:
+    """Write the finished model, how it is asked and its ledger; drop what it went on from."""
     checkpoints.save(work.folder, model)
+    sentinels = objective.extra_tokens(model.shape.positions).sentinels
+    asked.write(work.folder, asked.Asked(objective.layout, sentinels))
     facts = {"device": loop.name_of(device), "parameters": model.shape.parameters()}
     (work.folder / "ledger.json").write_text(json.dumps(ledger | facts, indent=1))
     shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)

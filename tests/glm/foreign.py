@@ -11,7 +11,11 @@ import tokenizers
 import torch
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
+from glm.data.tokenizer import Tokenizer
 from glm.models.huggingface.checkpoint import Loaded, load
+from glm.models.importers import original_name
+from glm.models.shape import Shape
+from glm.models.transformer import Transformer, build
 
 WORDS = "ann lee met bob flew home the cat sat on mat a dog ran far away yes no . , ?".split()
 SMALL = {
@@ -221,3 +225,16 @@ def write(family: Family, folder: Path, seed: int = 0) -> Path:
 def opened(family: Family, folder: Path) -> Loaded:
     """The family's checkpoint, written into `folder` and loaded as a backbone."""
     return load(write(family, folder))
+
+
+def released(folder: Path, tokenizer: Tokenizer) -> Transformer:
+    """Random weights in the authors' layout, as a training run of theirs leaves them."""
+    model = build(Shape(2, 64, 1, 128, positions=64, dropout=0.0, attention_dropout=0.0), 3).eval()
+    state = {original_name(name): tensor for name, tensor in model.state_dict().items()}
+    (folder / "100").mkdir(parents=True)
+    (folder / "latest_checkpointed_iteration.txt").write_text("100\n")
+    torch.save({"module": state}, folder / "100/mp_rank_00_model_states.pt")
+    vocabulary = tokenizer.model.get_vocab()
+    kept = sorted((i, piece) for piece, i in vocabulary.items() if not piece.startswith("<|"))
+    (folder / "vocab.txt").write_text("\n".join(piece for _, piece in kept) + "\n")
+    return model

@@ -5,6 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from glm.data import tokenizer as tokens
+from glm.models.shape import Shape
+from glm.models.transformer import build
+from glm.objectives.asked import Asked
+from glm.objectives.blank_infilling import BlankInfilling
+from glm.training import opening
 from harness.errors import UserError
 from harness.grid import load as grids
 from harness.grid.expansion import expand
@@ -117,3 +123,17 @@ def test_texts_are_scored_without_training_by_each_kinds_own_likelihood(models, 
     asked = [step.spec.style for step in steps if step.kind == "zeroshot"]
     assert asked == ["pseudo-lm", "lm", "lm"]
     assert not [step for step in steps if step.kind in ("pretrain", "tokenizer", "ngram")]
+
+
+def test_the_released_glm_and_ones_own_models_are_rows_too(tmp_path):
+    tokenizer = tokens.train_wordpiece([" ".join(foreign.WORDS)] * 4, 110)
+    foreign.released(tmp_path / "released", tokenizer)
+    model = build(Shape(1, 32, 2, tokenizer.special.padded, 64), 0)
+    opening.write(tmp_path / "own", model, tokenizer, Asked(BlankInfilling().layout))
+    rows = f"{{checkpoint: {tmp_path / 'released'}, label: GLM released}}, {{checkpoint: own}}"
+    path = grid(tmp_path, rows, "cb", more="finetune: {max_length: 48, epochs: 1}")
+    store = tmp_path / "store"
+    assert main([str(path), "--store", str(store), "--executor", "inline", "--quiet"]) == 0
+    specs = [json.loads(file.read_text()) for file in store.glob("finetune/*/spec.json")]
+    assert {each["spec"]["style"] for each in specs} == {"cloze"}
+    assert len(list(store.glob("score/*/scores.json"))) == 4
