@@ -1,4 +1,4 @@
-"""Every system of the paper that can be pretrained, as a value.
+"""Every system that can be pretrained, as a value: the paper's, and other objectives beside them.
 
 A variant is an architecture at the paper's scale plus an objective. An ablation row is `replace`
 of one field of its parent, so that what a row ablates can be read off its definition.
@@ -11,10 +11,13 @@ from typing import Annotated, Literal
 from ablations.settings import Activation, Size
 from glm.objectives.blank_infilling import BlankInfilling
 from glm.objectives.causal import Causal
+from glm.objectives.diffusion import MaskedDiffusion
+from glm.objectives.gpt_bert import GPTBERT
 from glm.objectives.masked_lm import MaskedLM
 from glm.objectives.mixture import Mixture
 from glm.objectives.objective import Objective
-from glm.objectives.spans import Document, Poisson, Sentences
+from glm.objectives.prefix_lm import PrefixLM
+from glm.objectives.spans import Document, Geometric, Poisson, Sentences
 from glm.objectives.unilm import UniLM
 
 Column = Literal["base", "large", "roberta"]
@@ -56,6 +59,18 @@ SENTENCES = BlankInfilling(spans=Sentences())
 # "Short and long spans with equal chance" (GLM, section 2.2).
 WITH_DOCUMENTS = Mixture(((1, SHORT), (1, DOCUMENT)))
 WITH_SENTENCES = Mixture(((1, SHORT), (1, SENTENCES)))
+# One blank that hides half of the text (MASS, Song et al. 2019). There the source has a mask for
+# each hidden token, and a decoder of its own writes them; here one model does both.
+HALF = BlankInfilling(spans=Document(least=0.5, most=0.5, suffix=0.0))
+# UL2's three kinds of denoisers (Tay et al. 2023) with equal chance: regular, extreme, and
+# sequential, which goes on with a text. All blanks look alike: no token says which kind it is.
+DENOISERS = Mixture(
+    (
+        (1, SHORT),
+        (1, BlankInfilling(spans=Poisson(mean=12.0, ratio=0.5))),
+        (1, BlankInfilling(spans=Document(least=0.01, most=0.5, suffix=1.0))),
+    )
+)
 
 GLM_LARGE = Variant("glm-large", "GLM Large", SHORT)
 GLM_DOC = replace(GLM_LARGE, name="glm-doc", label="GLM Doc", objective=WITH_DOCUMENTS)
@@ -128,6 +143,32 @@ _ALL = (
         label="GLM Doc, no second position",
         objective=Mixture(((1, _no_inner(SHORT)), (1, _no_inner(DOCUMENT)))),
     ),
+    # Not the paper's: what else the same model could be pretrained with. XLNet's permuted objective
+    # is not among them: a token that is predicted must see those before it in the permutation and
+    # not be seen by them, which one attention rule for a token's branch cannot say. BLM is not
+    # either: it writes into blanks that move, which a batch with fixed positions cannot hold.
+    replace(BERT_LARGE, name="prefix-lm-large", label="Prefix LM", objective=PrefixLM()),
+    # BERT's objective with RoBERTa's vocabulary and recipe: at a reduced scale, which has one of
+    # each for all systems, it is the very same pretraining as BERT Large's.
+    replace(
+        BERT_LARGE,
+        name="roberta-large",
+        label="RoBERTa Large",
+        recipe="roberta",
+        vocabulary="roberta",
+    ),
+    replace(
+        BERT_LARGE,
+        name="spanbert-large",
+        label="SpanBERT Large, without its boundary objective",
+        objective=MaskedLM(spans=Geometric(), together=True),
+    ),
+    replace(BERT_LARGE, name="gpt-bert-large", label="GPT-BERT", objective=GPTBERT()),
+    replace(
+        BERT_LARGE, name="diffusion-large", label="Masked diffusion", objective=MaskedDiffusion()
+    ),
+    replace(GLM_LARGE, name="glm-large/mass-like", label="GLM Large, like MASS", objective=HALF),
+    replace(GLM_LARGE, name="glm-large/ul2-like", label="GLM Large, like UL2", objective=DENOISERS),
 )
 
 VARIANTS: Mapping[str, Variant] = {variant.name: variant for variant in _ALL}

@@ -18,11 +18,13 @@ from bench.measure import interleaved, load, one_thread
 from glm.data.special import Special
 from glm.objectives.blank_infilling import BlankInfilling
 from glm.objectives.causal import Causal
+from glm.objectives.diffusion import MaskedDiffusion
+from glm.objectives.gpt_bert import GPTBERT
 from glm.objectives.masked_lm import MaskedLM
 from glm.objectives.mixture import Mixture
 from glm.objectives.objective import Objective
 from glm.objectives.prefix_lm import PrefixLM
-from glm.objectives.spans import Document, Poisson, Sentences
+from glm.objectives.spans import Document, Geometric, Poisson, Sentences
 from glm.objectives.unilm import UniLM
 from glm.training.allocator import tune_allocator
 
@@ -48,6 +50,17 @@ OBJECTIVES: dict[str, Objective] = {
     "mixture: GLM-Sent": Mixture(((1, SHORT), (1, BlankInfilling(Sentences())))),
     "masked LM, 80/10/10": MaskedLM(),
     "masked LM, Poisson, all [MASK]": MaskedLM(spans=Poisson(), masked=1.0, random=0.0),
+    "masked LM, SpanBERT": MaskedLM(spans=Geometric(), together=True),
+    "diffusion": MaskedDiffusion(),
+    "GPT-BERT": GPTBERT(),
+    "like MASS": BlankInfilling(Document(least=0.5, most=0.5, suffix=0.0)),
+    "mixture: like UL2": Mixture(
+        (
+            (1, SHORT),
+            (1, BlankInfilling(Poisson(mean=12.0, ratio=0.5))),
+            (1, BlankInfilling(Document(least=0.01, most=0.5, suffix=1.0))),
+        )
+    ),
     "causal": Causal(),
     "prefix LM": PrefixLM(),
     "UniLM": UniLM(),

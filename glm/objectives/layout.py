@@ -29,6 +29,7 @@ Ask = Literal[
     "completion",
     "masked tokens",
     "pseudo-likelihood",
+    "likelihood bound",
     "vector",
 ]
 
@@ -63,7 +64,8 @@ class Layout:
 
     `serves` names what the model can be asked: to write what one blank holds, or what many hold;
     to continue a text as it stands; to complete a text whose blank is not shown; to say which token
-    a mask hides, or all of a text's tokens in turn; for a vector of the whole.
+    a mask hides, or all of a text's tokens in turn, or any share of them, which bounds a text's
+    likelihood; for a vector of the whole.
     """
 
     kind: Kind = "blank"

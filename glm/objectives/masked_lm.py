@@ -30,7 +30,12 @@ class MaskedLM:
     2019, section 3.1, which fixes the number per row instead). `grams` are the chances that a
     choice takes one, two or three tokens (UniLM: .8, .1, .1); the share chosen stays `ratio`.
     With `spans` the chosen tokens are theirs instead: `MaskedLM(spans=Poisson(), masked=1.0,
-    random=0.0)` is the masked language model of the original GLM code.
+    random=0.0)` is the masked language model of the original GLM code, and
+    `MaskedLM(spans=Geometric(), together=True)` SpanBERT's (Joshi et al. 2020, section 3.1)
+    without its boundary objective, which needs an output layer of its own.
+
+    RoBERTa's objective is this one: masks are drawn anew whenever a row is read, rows are full of
+    running text, and there is no next sentence prediction (Liu et al. 2019, section 4).
     """
 
     ratio: Ratio = 0.15
@@ -38,6 +43,11 @@ class MaskedLM:
     random: Annotated[Chance, "chance that it becomes any token"] = 0.1
     grams: Annotated[tuple[Chance, Chance, Chance], "of one, two, three tokens"] = (1.0, 0.0, 0.0)
     spans: Choice | None = None
+    together: Annotated[bool, "a span's tokens are masked, replaced or kept together"] = False
+
+    def __post_init__(self) -> None:
+        if self.together and self.spans is None:
+            raise ValueError("together is for spans: choose some, such as Geometric()")
 
     def __call__(self, text_BN: np.ndarray, rng: np.random.Generator, special: Special) -> Batch:
         """Rows of token ids to a batch; takes 1 + B numbers from `rng`."""
@@ -46,20 +56,27 @@ class MaskedLM:
     def build(self, text_BN: np.ndarray, keys: Draws, special: Special) -> Batch:
         """The same from given keys, one per row."""
         docs = documents(text_BN, special)
-        chosen = self._chosen(docs, keys, special)
-        row, column = np.divmod(chosen, docs.text_BN.shape[1])
+        chosen, leader = self._chosen(docs, keys, special)
+        length = docs.text_BN.shape[1]
+        row, column = np.divmod(chosen, length)
+        leader = column if leader is chosen else leader % length
         tokens, position, document = grids(docs, special.pad)
         index = row * tokens.shape[1] + column
         target = docs.flat[chosen].astype(np.int64)
-        tokens.ravel()[index] = self._replaced(target, row, column, keys, special)
+        tokens.ravel()[index] = self._replaced(target, leader, row, column, keys, special)
         inner, branch = np.zeros_like(tokens), np.zeros_like(tokens)
         weight = np.ones(len(index), np.float32)
         return Batch(tokens, position, inner, document, branch, index, target, weight)
 
-    def _chosen(self, docs: Documents, keys: Draws, special: Special) -> np.ndarray:
-        """Indices into the flattened text of the tokens to predict, ascending."""
+    def _chosen(
+        self, docs: Documents, keys: Draws, special: Special
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Indices into the flattened text of the tokens to predict, ascending, and of the token
+        whose fate each of them shares: itself, or the first of its span."""
         if self.spans is not None:
-            return inside(self.spans(docs, docs.draws(keys), special))
+            spans = self.spans(docs, docs.draws(keys), special)
+            chosen = inside(spans)
+            return chosen, np.repeat(spans.begin_S, spans.size_S) if self.together else chosen
         length = docs.text_BN.shape[1]
         rate, *shares = self._chances()
         begins = keys.lanes(_CHOSEN, length) < np.uint16(round(rate * 65536))
@@ -73,7 +90,8 @@ class MaskedLM:
         chosen &= docs.text_BN != special.eos
         if special.pad != special.eos:
             chosen &= docs.text_BN != special.pad
-        return np.flatnonzero(chosen)
+        found = np.flatnonzero(chosen)
+        return found, found
 
     def _chances(self) -> tuple[float, float, float]:
         """To begin a choice at a token, and for it to take a second and a third one.
@@ -89,12 +107,18 @@ class MaskedLM:
         return rate, two, three
 
     def _replaced(
-        self, target: np.ndarray, row: np.ndarray, column: np.ndarray, keys: Draws, special: Special
+        self,
+        target: np.ndarray,
+        leader: np.ndarray,
+        row: np.ndarray,
+        column: np.ndarray,
+        keys: Draws,
+        special: Special,
     ) -> np.ndarray | int:
         """What the model is given in place of the chosen tokens."""
         if self.masked >= 1:
             return special.mask
-        fate = (keys.at(_FATE, row, column) >> np.uint64(11)) * 2.0**-53
+        fate = (keys.at(_FATE, row, leader) >> np.uint64(11)) * 2.0**-53
         words = np.where(fate < self.masked, special.mask, target)
         other = np.flatnonzero((fate >= self.masked) & (fate < self.masked + self.random))
         word = keys.at(_WORD, row[other], column[other]) >> np.uint64(32)

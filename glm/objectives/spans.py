@@ -89,7 +89,7 @@ class Poisson:
 
     def outcomes(self, length: int) -> Outcomes:
         """Exactly, by dynamic programming over spans drawn and tokens masked so far."""
-        return _poisson(self, length)
+        return _outcomes(tuple(self.law().tolist()), self.ratio, length)
 
     def law(self) -> np.ndarray:
         """P(length = 1), ..., P(length = longest)."""
@@ -99,33 +99,37 @@ class Poisson:
         return weight / weight.sum()
 
     def __call__(self, docs: Documents, draws: Draws, special: Special) -> Spans:
-        budget = budgets(docs, self.ratio)
-        lengths, used = self._lengths(draws, budget, docs.high_U - docs.low_U)
-        lengths = _last_to_anywhere(lengths, used, draws)
-        begin, valid = place(lengths, used, docs.high_U - docs.low_U, draws)
-        unit, which = np.nonzero(valid)
-        begin = (begin + docs.low_U[:, None])[unit, which]
-        return Spans(unit, begin, lengths[unit, which], np.zeros(len(unit), bool))
+        return _until_met(self.law(), self.ratio, docs, draws)
 
-    def _lengths(
-        self, draws: Draws, budget_U: np.ndarray, room_U: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Lengths (U, K), 0 where unused, and how many are used (U,)."""
-        law = self.law()
-        edges = np.cumsum(law)[:-1]
-        most = max(int(budget_U.max(initial=0)), 1)
-        mean = float(law @ np.arange(1, self.longest + 1))
-        # Nearly always enough; if not, `most` always is, and the first columns stay the same.
-        likely = int(1.3 * most / mean) + 6
-        for count in (min(likely, most), most):
-            lengths = np.searchsorted(edges, draws.uniform(_LENGTHS, count), side="right") + 1
-            total = np.cumsum(lengths, axis=1)
-            if (total[:, -1] >= budget_U).all():
-                break
-        before = total - lengths
-        allowed = room_U[:, None] - before - np.arange(lengths.shape[1])
-        wanted = (before < budget_U[:, None]) & (allowed > 0)
-        return np.where(wanted, np.minimum(lengths, allowed), 0), wanted.sum(axis=1)
+
+@dataclass(frozen=True)
+class Geometric:
+    """As `Poisson`, but each length ends with the same chance (SpanBERT, Joshi et al. 2020, 3.1).
+
+    Lengths from a geometric law restricted to 1 .. `longest`: a mean of 3.8 with these defaults.
+    The paper counts whole words; here, as everywhere, tokens are counted.
+    """
+
+    end: Annotated[float, Gt(0), Lt(1), "chance that a span ends behind a token"] = 0.2
+    longest: Annotated[int, Ge(1), Le(1000), "longest span, in tokens"] = 10
+    ratio: Ratio = 0.15
+
+    @property
+    def mask(self) -> str:
+        """The shared [MASK]."""
+        return "mask"
+
+    def outcomes(self, length: int) -> Outcomes:
+        """Exactly, as those of `Poisson`."""
+        return _outcomes(tuple(self.law().tolist()), self.ratio, length)
+
+    def law(self) -> np.ndarray:
+        """P(length = 1), ..., P(length = longest)."""
+        weight = (1 - self.end) ** np.arange(self.longest)
+        return weight / weight.sum()
+
+    def __call__(self, docs: Documents, draws: Draws, special: Special) -> Spans:
+        return _until_met(self.law(), self.ratio, docs, draws)
 
 
 @dataclass(frozen=True)
@@ -134,12 +138,18 @@ class Document:
 
     With probability `suffix` the span is the document's end and is written without an end token
     (the original's form for its document objective); otherwise it lies anywhere in the middle.
-    The length is drawn per document, or once per batch as in the original (`per="batch"`).
+    The length is drawn per document, or once per batch as in the original (`per="batch"`). `most`
+    is the longest share where it is less than the whole.
     """
 
     least: Annotated[float, Gt(0), Le(1), "shortest span, as a share of the document"] = 0.5
     suffix: Annotated[float, Ge(0), Le(1), "chance of a span that ends the document"] = 0.5
     per: Annotated[Literal["sequence", "batch"], "what a draw is made for"] = "sequence"
+    most: Annotated[float, Gt(0), Le(1), "longest span, as a share of the document"] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.most < self.least:
+            raise ValueError(f"most is {self.most}, which is less than least, {self.least}")
 
     @property
     def mask(self) -> str:
@@ -158,7 +168,8 @@ class Document:
 
     def _bounds(self, size_U: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The shortest and the longest span of documents of these sizes."""
-        high = np.maximum(size_U - 2, 0)
+        longest = np.maximum((self.most * size_U).astype(np.int64), 1)
+        high = np.maximum(np.minimum(size_U - 2, longest), 0)
         return np.minimum(np.maximum((self.least * size_U).astype(np.int64), 1), high), high
 
     def __call__(self, docs: Documents, draws: Draws, special: Special) -> Spans:
@@ -221,12 +232,12 @@ class Sentences:
 
 
 @lru_cache(maxsize=64)
-def _poisson(spans: Poisson, length: int) -> Outcomes:
+def _outcomes(law: tuple[float, ...], ratio: float, length: int) -> Outcomes:
     """Spans are drawn until the budget is met; the last one is cut where there is no room for it.
 
     `chance_T` holds the chance that T tokens are masked after so many spans, and not yet enough.
     """
-    law, budget, room = spans.law(), int(spans.ratio * length), length - 2
+    budget, room = int(ratio * length), length - 2
     ended: dict[tuple[int, int], float] = {}
     chance_T = np.zeros(budget)
     chance_T[:1] = 1.0
@@ -250,6 +261,37 @@ def _poisson(spans: Poisson, length: int) -> Outcomes:
         ended[0, 0] = 1.0
     counts, masked = np.array(list(ended)).T
     return Outcomes(np.array(list(ended.values())), counts, masked, np.zeros_like(counts))
+
+
+def _until_met(law: np.ndarray, ratio: float, docs: Documents, draws: Draws) -> Spans:
+    """Spans whose lengths are drawn from `law` until `ratio` is met, anywhere in a document."""
+    budget, room = budgets(docs, ratio), docs.high_U - docs.low_U
+    lengths, used = _lengths(law, draws, budget, room)
+    lengths = _last_to_anywhere(lengths, used, draws)
+    begin, valid = place(lengths, used, room, draws)
+    unit, which = np.nonzero(valid)
+    begin = (begin + docs.low_U[:, None])[unit, which]
+    return Spans(unit, begin, lengths[unit, which], np.zeros(len(unit), bool))
+
+
+def _lengths(
+    law: np.ndarray, draws: Draws, budget_U: np.ndarray, room_U: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths (U, K), 0 where unused, and how many are used (U,)."""
+    edges = np.cumsum(law)[:-1]
+    most = max(int(budget_U.max(initial=0)), 1)
+    mean = float(law @ np.arange(1, len(law) + 1))
+    # Nearly always enough; if not, `most` always is, and the first columns stay the same.
+    likely = int(1.3 * most / mean) + 6
+    for count in (min(likely, most), most):
+        lengths = np.searchsorted(edges, draws.uniform(_LENGTHS, count), side="right") + 1
+        total = np.cumsum(lengths, axis=1)
+        if (total[:, -1] >= budget_U).all():
+            break
+    before = total - lengths
+    allowed = room_U[:, None] - before - np.arange(lengths.shape[1])
+    wanted = (before < budget_U[:, None]) & (allowed > 0)
+    return np.where(wanted, np.minimum(lengths, allowed), 0), wanted.sum(axis=1)
 
 
 def budgets(docs: Documents, ratio: float) -> np.ndarray:

@@ -8,11 +8,13 @@ import pytest
 from glm.data.example import MULTIPLE
 from glm.objectives.blank_infilling import BlankInfilling
 from glm.objectives.causal import Causal
+from glm.objectives.diffusion import MaskedDiffusion
+from glm.objectives.gpt_bert import GPTBERT
 from glm.objectives.masked_lm import MaskedLM
 from glm.objectives.mixture import Mixture
 from glm.objectives.objective import Objective
 from glm.objectives.prefix_lm import PrefixLM
-from glm.objectives.spans import TOKENS, Document, Poisson, Sentences
+from glm.objectives.spans import TOKENS, Document, Geometric, Poisson, Sentences
 from glm.objectives.unilm import UniLM
 from tests.glm.texts import SPECIAL, whole
 
@@ -28,6 +30,13 @@ OBJECTIVES: dict[str, Objective] = {
     "masked LM": MaskedLM(),
     "masked LM, spans": MaskedLM(spans=Poisson(), masked=1.0, random=0.0),
     "masked LM, n-grams": MaskedLM(grams=(0.5, 0.3, 0.2)),
+    "masked LM, SpanBERT": MaskedLM(spans=Geometric(), together=True),
+    "half of the document": BlankInfilling(Document(least=0.5, most=0.5, suffix=0.0)),
+    "the document's end": BlankInfilling(Document(least=0.01, most=0.5, suffix=1.0)),
+    "diffusion": MaskedDiffusion(),
+    "diffusion, many masks": MaskedDiffusion(least=0.6),
+    "GPT-BERT": GPTBERT(),
+    "GPT-BERT, mostly masked": GPTBERT(MaskedLM(ratio=0.3), causal=0.1),
     "causal": Causal(),
     "prefix LM": PrefixLM(),
     "UniLM": UniLM(),

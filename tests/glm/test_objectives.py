@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from glm.objectives.blank_infilling import BlankInfilling
 from glm.objectives.causal import Causal
+from glm.objectives.diffusion import MaskedDiffusion
+from glm.objectives.documents import documents
 from glm.objectives.draws import draws
+from glm.objectives.gpt_bert import GPTBERT
 from glm.objectives.masked_lm import MaskedLM
 from glm.objectives.mixture import Mixture
 from glm.objectives.objective import ExtraTokens
 from glm.objectives.prefix_lm import PrefixLM
-from glm.objectives.spans import Document, Poisson
+from glm.objectives.spans import Document, Geometric, Poisson
 from glm.objectives.unilm import UniLM
 from tests.glm.texts import SPECIAL, WORDS, packed, rows_of, same, whole
 
@@ -176,8 +179,97 @@ def test_a_mixture_can_draw_once_for_the_batch_as_in_the_original():
     assert kinds == {0, 1}
 
 
+def test_spanbert_masks_replaces_or_keeps_a_span_as_one():
+    text = whole(300, 128)
+    together = made(MaskedLM(spans=Geometric(), together=True), text)
+    given = together.tokens_BT.ravel()[together.index_M]
+    fate = np.where(given == SPECIAL.mask, 0, np.where(given == together.target_M, 1, 2))
+    begins = np.flatnonzero(np.diff(together.index_M, prepend=-2) > 1)
+    for span in np.split(fate, begins[1:]):
+        # A word drawn at random may be the very word that stood there.
+        assert set(span) in ({0}, {1}, {2}) or (0 not in span and (span == 2).any())
+    first = fate[begins]
+    assert abs((first == 0).mean() - 0.8) < 4 * (0.16 / len(first)) ** 0.5
+
+
+def test_lengths_of_geometric_spans_follow_their_law():
+    law = Geometric().law()
+    assert law @ np.arange(1, 11) == pytest.approx(3.797, abs=1e-3)  # the published mean is 3.8
+    assert (law[1:] / law[:-1] == pytest.approx(0.8)) and law.sum() == pytest.approx(1)
+    docs = documents(whole(800, 512), SPECIAL)
+    spans = Geometric()(docs, draws(np.random.default_rng(0), 800), SPECIAL)
+    counts = np.bincount(spans.size_S, minlength=11)[1:]
+    # The last span of a row is the one that met the budget, so longer ones are a little commoner.
+    assert abs(counts @ np.arange(1, 11) / counts.sum() - 3.797) < 0.15
+    assert spans.size_S.max() == 10
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes=texts, spare=st.integers(0, 9), seed=st.integers(0, 2**32))
+def test_diffusion_masks_words_and_weighs_them_by_the_share_that_is_masked(sizes, spare, seed):
+    text = packed(sizes, sum(sizes) + spare, seed)
+    batch = made(MaskedDiffusion(), text, seed)
+    row = rows_of(batch, 0)
+    hidden = row["target"] >= 0
+    assert (row["tokens"][hidden] == SPECIAL.mask).all() and (row["branch"] == 0).all()
+    assert not np.isin(row["target"][hidden], [SPECIAL.cls, SPECIAL.eos]).any()
+    assert np.where(hidden, row["target"], row["tokens"]).tolist() == text[0][: sum(sizes)].tolist()
+    assert len(set(batch.weight_M.tolist())) <= 1 and (batch.weight_M >= 1).all()
+
+
+def test_diffusions_weights_make_every_word_count_once_whatever_the_share():
+    text = whole(4000, 65)
+    batch = made(MaskedDiffusion(least=0.1), text)
+    row = batch.index_M // batch.width
+    count, weight = np.bincount(row, minlength=4000), np.bincount(row, batch.weight_M, 4000)
+    assert abs(weight.mean() - 64) < 4 * weight.std() / 4000**0.5
+    share = count / 64
+    assert 0 < share.min() < 0.15 and share.max() == 1.0
+    assert abs(share.mean() - 0.55) < 4 * share.std() / 4000**0.5
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes=texts, spare=st.integers(0, 9), seed=st.integers(0, 2**32))
+def test_gpt_bert_predicts_what_a_mask_hides_one_token_earlier(sizes, spare, seed):
+    text = packed(sizes, sum(sizes) + spare, seed)
+    words = MaskedLM(ratio=0.4)
+    shifted, plain = made(GPTBERT(words, causal=0.0), text, seed), made(words, text, seed)
+    ours, theirs = rows_of(shifted, 0), rows_of(plain, 0)
+    for name in ("tokens", "position", "document", "branch"):
+        assert (ours[name] == theirs[name]).all()
+    assert ours["target"][:-1].tolist() == theirs["target"][1:].tolist()
+    assert same(made(GPTBERT(words, causal=1.0), text, seed), made(Causal(), text, seed))
+
+
+def test_gpt_berts_rows_are_causal_or_masked_in_the_given_share():
+    batch = made(GPTBERT(causal=0.25), whole(4000, 16))
+    causal = (batch.branch_BT == 1).all(axis=1)
+    assert (causal | (batch.branch_BT == 0).all(axis=1)).all()
+    assert abs(causal.mean() - 0.25) < 4 * (0.25 * 0.75 / 4000) ** 0.5
+    assert (np.diff(batch.index_M) > 0).all()
+
+
+def test_a_span_of_at_most_half_a_document_leaves_the_other_half():
+    text = whole(200, 64)
+    batch = made(BlankInfilling(Document(least=0.5, most=0.5, suffix=0.0)), text)
+    assert (batch.targets == 200 * 33) and (batch.target_M[32::33] == SPECIAL.end).all()
+    with pytest.raises(ValueError, match="less than least"):
+        Document(least=0.5, most=0.2)
+
+
 @pytest.mark.parametrize(
-    "objective", [MaskedLM(), ORIGINALS_BERT, Causal(), PrefixLM(), UniLM()], ids=repr
+    "objective",
+    [
+        MaskedLM(),
+        ORIGINALS_BERT,
+        Causal(),
+        PrefixLM(),
+        UniLM(),
+        MaskedDiffusion(),
+        GPTBERT(),
+        MaskedLM(spans=Geometric(), together=True),
+    ],
+    ids=repr,
 )
 def test_rows_of_any_width_are_padded_to_a_multiple_of_eight(objective):
     batch = made(objective, whole(3, 21))
@@ -200,6 +292,9 @@ def test_an_objective_says_how_its_model_is_asked_and_what_it_answers():
     assert "continuation" not in UniLM().layout.serves and "one blank" in UniLM().layout.serves
     assert {o.likelihood.kind for o in (SHORT, Causal(), PrefixLM())} == {"exact"}
     assert {o.likelihood.kind for o in (MaskedLM(), UniLM())} == {"pseudo"}
+    assert GPTBERT().likelihood.kind == "exact" and GPTBERT().layout == PrefixLM().layout
+    assert MaskedDiffusion().likelihood.kind == "bound"
+    assert MaskedDiffusion().layout.serves == ("masked tokens", "likelihood bound", "vector")
 
 
 def test_sentinels_are_needed_for_every_position_and_fitted_to_the_models():
