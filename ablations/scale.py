@@ -2,8 +2,8 @@
 
 A scale multiplies depth, width and heads by one factor each, so the ratios between variants stay
 (410M is 1.25 times as deep as Large, 515M also 1.125 times as wide), and fixes everything else that
-must fit the machine: lengths, batch, steps, learning rates, epochs and how much data is read.
-`paper` changes nothing.
+must fit the machine: lengths, batch, steps, learning rates, epochs and how much data is read. The
+deviation of the initial weights follows the width. `paper` changes nothing.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le
 from ablations.recipes import RECIPES, Finetuning, Pretraining
 from ablations.settings import Activation, Count, Factor, Length, Portion, Rate, Size
 from ablations.systems import Variant
-from glm.models.shape import Shape
+from glm.models.shape import Shape, following_width
 
 Precision = Literal["fp32", "bf16"]
 Words = Annotated[int, Ge(64), Le(65_536)]
@@ -154,6 +154,7 @@ def architecture(variant: Variant, scale: Scale, recipe: str) -> Shape:
         activation=scale.activation or variant.activation,
         dropout=settings.dropout,
         attention_dropout=settings.attention_dropout,
+        deviation=following_width(1 / float(scale.width)),
     )
 
 

@@ -27,7 +27,7 @@ from glm.data.sequences import sequence
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.models.backbone import Backbone
-from glm.models.transformer import DEVIATION
+from glm.models.shape import following_width
 from glm.objectives.layout import BLANK, Layout
 from tasks.errors import UserError
 from tasks.spec import Answer, Classify, Question
@@ -64,7 +64,9 @@ class ClassifierStyle:
             raise UserError(f"classifier pool is {self.pool!r}; it must be cls or last")
 
     def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
-        """Fresh layers, N(0, 0.02) from `seed`, biases 0; as many outputs as there are classes.
+        """Fresh layers from `seed`, with a deviation that follows the width and biases 0.
+
+        There are as many outputs as classes.
 
         The outputs of several classes begin at 0: a random row each would favour one name of a
         class over another, so that the order of the labels would move scores.
@@ -77,12 +79,13 @@ class ClassifierStyle:
             raise UserError(f"one classifier cannot look at {sorted(words)} marked words at once")
         head = Head(hidden, classes.pop(), self.dropout, words.pop())
         generator = torch.Generator().manual_seed(seed)
+        deviation = following_width(1024 / hidden)
         with torch.no_grad():
             for parameter in head.parameters():
                 parameter.zero_()
-            head.pool.weight.normal_(0.0, DEVIATION, generator=generator)
+            head.pool.weight.normal_(0.0, deviation, generator=generator)
             if head.out.out_features == 1:  # the classes are inputs, whose texts differ
-                head.out.weight.normal_(0.0, DEVIATION, generator=generator)
+                head.out.weight.normal_(0.0, deviation, generator=generator)
         return head
 
     def encode(

@@ -3,11 +3,22 @@
 Apart from the model, so that plans and specs need no torch.
 """
 
+import math
 from dataclasses import dataclass
 
 from glm.models.flops import parameter_count, training_flops
 
+DEVIATION = 0.02  # of the initial weights, as the paper has it for 1,024 units
 ACTIVATIONS = {"gelu_tanh": "tanh", "gelu": "none"}  # our name -> torch's `approximate`
+
+
+def following_width(times: float) -> float:
+    """The initial deviation of a model whose width was divided by `times`: larger by its root.
+
+    Sums over the width then begin as large as in the paper's models. With 0.02 at 64 units queries
+    and keys begin so small that matching one word with another is not learned at all.
+    """
+    return round(DEVIATION * math.sqrt(times), 4)
 
 
 @dataclass(frozen=True)
@@ -18,6 +29,7 @@ class Shape:
     to a tokenizer, as in a spec. `positions` is the largest length; with `inner` positions both
     position tables have one row more than that, which is where sentinels put the first coordinate
     of Part B. The tanh GELU is the original's; the erf form is four times faster on a CPU in bf16.
+    `deviation` is that of the initial weights.
     """
 
     layers: int
@@ -29,6 +41,7 @@ class Shape:
     activation: str = "gelu_tanh"
     dropout: float = 0.1
     attention_dropout: float = 0.1
+    deviation: float = DEVIATION
 
     def __post_init__(self) -> None:
         if self.hidden % self.heads:

@@ -25,7 +25,6 @@ from glm.models.kv_cache import KeyValueCache
 from glm.models.shape import ACTIVATIONS, Shape
 
 EPSILON = 1e-5  # of every layer norm
-DEVIATION = 0.02  # of the initial weights
 PIECE, FEW = 2048, 256  # rows of the token table at a time, where there are few hidden states
 
 
@@ -269,11 +268,12 @@ def loss(
 def initialise(model: Transformer, seed: int) -> Transformer:
     """Set every weight of `model`, in place, from `seed`: the same bits on every device.
 
-    Weights and tables are N(0, 0.02), the two projections back into the residual stream
-    N(0, 0.02 / sqrt(2 * layers)), biases 0, layer norms 1 and 0.
+    Weights and tables are N(0, d) with the shape's deviation d, the two projections back into the
+    residual stream N(0, d / sqrt(2 * layers)), biases 0, layer norms 1 and 0.
     """
     generator = torch.Generator().manual_seed(seed)
-    scaled = DEVIATION / math.sqrt(2 * model.shape.layers)
+    deviation = model.shape.deviation
+    scaled = deviation / math.sqrt(2 * model.shape.layers)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):
@@ -283,7 +283,7 @@ def initialise(model: Transformer, seed: int) -> Transformer:
             else:
                 residual = name.endswith(("merge.weight", "down.weight"))
                 drawn = torch.empty(parameter.shape, dtype=torch.float32)
-                drawn.normal_(0.0, scaled if residual else DEVIATION, generator=generator)
+                drawn.normal_(0.0, scaled if residual else deviation, generator=generator)
                 parameter.copy_(drawn)
     return model
 

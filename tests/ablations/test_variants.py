@@ -1,5 +1,6 @@
 """Rows, recipes and scales are values: what they ablate can be read off, and ratios stay."""
 
+import math
 from dataclasses import fields, replace
 
 import pytest
@@ -135,3 +136,15 @@ def test_every_column_of_the_paper_tables_names_a_task_and_metrics_that_exist():
         for row in table.rows:
             assert row.variant is None or row.variant in VARIANTS
             assert row.variant or row.reason
+
+
+def test_the_deviation_of_initial_weights_follows_the_width_and_is_the_papers_at_its_scale():
+    large = VARIANTS["glm-large"]
+    paper = architecture(large, SCALES["paper"], "paper")
+    assert paper.deviation == 0.02
+    for scale in SCALES.values():
+        shape = architecture(large, scale, "paper")
+        # A sum over the width has the paper's deviation, whatever the width.
+        assert shape.deviation * math.sqrt(shape.hidden) == pytest.approx(
+            paper.deviation * math.sqrt(paper.hidden), rel=2e-3
+        )

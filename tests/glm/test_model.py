@@ -197,5 +197,5 @@ def test_a_longer_model_keeps_its_first_positions():
 
 @pytest.mark.parametrize("change", [{"heads": 5}, {"activation": "relu"}])
 def test_a_shape_that_cannot_be_is_refused(change):
-    with pytest.raises(ValueError, match=r"heads 5|relu"):
+    with pytest.raises(ValueError, match=r"5 heads|relu"):
         dataclasses.replace(SMALL, **change)
