@@ -1,1 +1,28 @@
-"""How it runs: grids, plans, the store, steps and their executors."""
+"""How it runs: grids, plans, the store, steps and their executors.
+
+result = harness.run("ablations/quick.yaml")    # or a mapping with the same keys
+result.tables["table1"], result.scores, result.predictions      # pandas frames
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.errors import StoreDamaged as StoreDamaged
+    from harness.errors import UserError as UserError
+    from harness.python import plan as plan
+    from harness.python import run as run
+    from harness.python import tables as tables
+
+__all__ = ["StoreDamaged", "UserError", "plan", "run", "tables"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"harness has no {name!r}")
+    if name in ("StoreDamaged", "UserError"):
+        from harness import errors
+
+        return getattr(errors, name)
+    from harness import python
+
+    return getattr(python, name)

@@ -83,12 +83,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, command: str) -> int:
     from harness.grid import load as grids
-    from harness.grid.expansion import expand
-    from harness.plan import plan as plans
-    from harness.plan import power
     from harness.plan import text as planned
-    from harness.store import edited
-    from harness.store.store import Store
+    from harness.run import session as sessions
 
     began = time.monotonic()
     if options.detect is not None and not 0 < options.detect < 100:
@@ -98,54 +94,23 @@ def _run(options: argparse.Namespace, command: str) -> int:
     machine = grids.machine(
         grid, store=options.store, address=options.address, executor=options.executor
     )
-    store = Store(machine.store)
-    expansion = expand(grid)
-    plan = plans.make(expansion, store, machine)
-    earlier = edited.find(expansion.steps, store)
+    session = sessions.prepare(grid, machine)
     if options.plan or options.detect is not None:
-        print(planned.show(plan, store))
-        found = power.columns(grid.name, expansion, store)
-        print("\n".join(power.told(found, len(grid.seeds.pretrain), plan, options.detect)))
-        print("\n".join(planned.earlier(plan, earlier)), end="\n" * bool(earlier))
+        print(session.shown(options.detect))
         return 0
-
-    from harness.run.driver import drive
-    from harness.store import manifest
-
-    if earlier and not options.code:
-        raise UserError("\n".join([*planned.earlier(plan, earlier), "nothing was run"]))
-    store.open()
-    if options.code == "rerun":
-        edited.put_away(earlier, store)
-        plan = plans.make(expansion, store, machine)
+    session = sessions.settle(session, options.code)
     if not options.quiet:
-        print("\n".join(planned.summary(plan, store)), flush=True)
-    keep(grid, store, options)
-    manifest.write(grid, expansion, store, *manifest.known(store, expansion.steps))
-    schedule = drive(
-        expansion.steps,
-        store,
-        machine,
-        resume=command,
-        seconds=plan.seconds,
-        quiet=options.quiet,
-    )
-    manifest.write(grid, expansion, store, schedule.status, schedule.reasons)
-    tally = schedule.tally()
-    if schedule.open() or tally["interrupted"]:
-        print(f"interrupted: {tally['done']} steps are done. Go on with: {command}", flush=True)
-        return 3
-    report(store, grid.name)
-    return _close(schedule, time.monotonic() - began, options.quiet)
-
-
-def keep(grid: Any, store: Any, options: argparse.Namespace) -> None:
-    """The grid as it was run, with what `--set` changed and whole paths, beside its results."""
-    folder = store.root / "grids" / grid.name
-    folder.mkdir(parents=True, exist_ok=True)
+        print("\n".join(planned.summary(session.plan, session.store)), flush=True)
     changed = "".join(f" --set {shlex.quote(each)}" for each in options.set)
     head = f"# {options.grid}{changed}\n"
-    (folder / "grid.yaml").write_text(head + grid.text, encoding="utf-8")
+    schedule = sessions.carry_out(session, head, resume=command, quiet=options.quiet)
+    if sessions.state(schedule) == sessions.INTERRUPTED:
+        done = schedule.tally()["done"]
+        print(f"interrupted: {done} steps are done. Go on with: {command}", flush=True)
+    else:
+        report(session.store, grid.name)
+        _close(schedule, time.monotonic() - began, options.quiet)
+    return sessions.state(schedule)
 
 
 def report(store: Any, name: str) -> None:
@@ -159,8 +124,8 @@ def report(store: Any, name: str) -> None:
     print(f"report: {os.path.relpath(paths[0])}", flush=True)
 
 
-def _close(schedule: Any, seconds: float, quiet: bool) -> int:
-    """Say what went wrong, each kind apart; the exit code."""
+def _close(schedule: Any, seconds: float, quiet: bool) -> None:
+    """Say what went wrong, each kind apart."""
     from harness.run.progress import duration
 
     tally, counts = schedule.tally(), schedule.counts
@@ -176,4 +141,3 @@ def _close(schedule: Any, seconds: float, quiet: bool) -> int:
             f"in {duration(seconds)}" + (f" ({', '.join(again)})" if again else ""),
             flush=True,
         )
-    return 1 if tally["failed"] or tally["blocked"] else 0

@@ -29,12 +29,13 @@ def drive(
     resume: str = "the same command",
     seconds: Mapping[str, float] | None = None,
     quiet: bool = False,
+    guest: bool = False,
 ) -> Schedule:
     """Run everything in `steps`, and what it needs, that the store does not have.
 
     `steps` are in the order of their importance; `seconds` are estimates by digest, for the time
-    left. Returns the schedule with every step's status and reason; `interrupted` statuses, or
-    todo ones, mean that it was asked to stop.
+    left; a `guest` never ends the process that it runs in. Returns the schedule with every step's
+    status and reason; `interrupted` statuses, or todo ones, mean that it was asked to stop.
     """
     plan = ordered(steps)
     suspects = trust(plan, store)
@@ -55,7 +56,7 @@ def drive(
         stop_file.unlink(missing_ok=True)
 
     progress = Progress(schedule, store, seconds or {}, quiet=quiet)
-    stop = Stop(stop_file, resume, progress.close)
+    stop = Stop(stop_file, resume, progress.close, guest)
     _forget_the_dead(store)
     write_json(note, {**locks.me(), **session["provenance"]})
     stop.install()

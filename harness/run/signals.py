@@ -20,7 +20,10 @@ class Stop:
     The second leaves at once; so does a step that has not stopped within its grace.
     """
 
-    def __init__(self, file: Path, resume: str, before_leaving: Callable[[], None]) -> None:
+    def __init__(
+        self, file: Path, resume: str, before_leaving: Callable[[], None], guest: bool = False
+    ) -> None:
+        self.guest = guest  # in somebody else's process, which is interrupted but never ended
         self.file = file
         self.resume = resume  # the command that goes on
         self.before_leaving = before_leaving
@@ -30,7 +33,9 @@ class Stop:
 
     def install(self) -> None:
         """Answer both signals from now on. Again after anything that installs its own handlers."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        if threading.current_thread() is not threading.main_thread():
+            return  # signals are heard there only
+        for number in (signal.SIGINT,) if self.guest else (signal.SIGINT, signal.SIGTERM):
             before = signal.signal(number, self._heard)
             self._before.setdefault(number, before)
 
@@ -42,6 +47,8 @@ class Stop:
             signal.signal(number, handler)
 
     def _heard(self, number: int, frame: Any) -> None:
+        if self.asked and self.guest:
+            raise KeyboardInterrupt
         if self.asked:
             self._leave("out at once; the store is valid")
         self.asked = True
@@ -50,6 +57,8 @@ class Stop:
             f"{signal.Signals(number).name}: running steps write a checkpoint "
             f"(again: out at once). Go on with: {self.resume}"
         )
+        if self.guest:
+            return
         self._timer = threading.Timer(GRACE, self._leave, ["a step did not stop in time"])
         self._timer.daemon = True
         self._timer.start()

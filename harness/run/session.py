@@ -1,0 +1,98 @@
+"""A grid made ready and carried out: what the command line and Python have in common."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from harness.errors import UserError
+from harness.grid.expansion import Expansion, expand
+from harness.grid.schema import Grid
+from harness.plan import plan as plans
+from harness.plan import power
+from harness.plan import text as planned
+from harness.plan.plan import Plan
+from harness.run.driver import drive
+from harness.run.scheduler import Schedule
+from harness.steps.step import Machine
+from harness.store import edited, manifest
+from harness.store.edited import Edited
+from harness.store.store import Store
+
+INTERRUPTED = 3  # the exit code
+
+
+@dataclass(frozen=True)
+class Session:
+    """A checked grid, what it unfolds to, and what of it the store has already."""
+
+    grid: Grid
+    machine: Machine
+    store: Store
+    expansion: Expansion
+    plan: Plan
+    earlier: Mapping[str, Edited]  # results of code that has been edited since
+
+    def shown(self, detect: float | None = None) -> str:
+        """The whole plan for people, with what it takes to show a difference of `detect` points."""
+        grid, plan = self.grid, self.plan
+        columns = power.columns(grid.name, self.expansion, self.store)
+        said = power.told(columns, len(grid.seeds.pretrain), plan, detect)
+        said += planned.earlier(plan, self.earlier)
+        return "\n".join([planned.show(plan, self.store), *said])
+
+
+def prepare(grid: Grid, machine: Machine) -> Session:
+    """Everything short of running: nothing is written."""
+    store = Store(machine.store)
+    expansion = expand(grid)
+    plan = plans.make(expansion, store, machine)
+    return Session(grid, machine, store, expansion, plan, edited.find(expansion.steps, store))
+
+
+def settle(session: Session, code: str | None) -> Session:
+    """Decide over results of earlier code: "rerun" puts them away, "keep" keeps them.
+
+    Raises UserError where there are some and nothing is decided.
+    """
+    earlier = session.earlier
+    if earlier and not code:
+        said = planned.earlier(session.plan, earlier)
+        raise UserError("\n".join([*said, "nothing was run"]))
+    session.store.open()
+    if not earlier or code != "rerun":
+        return session
+    edited.put_away(earlier, session.store)
+    plan = plans.make(session.expansion, session.store, session.machine)
+    return replace(session, plan=plan, earlier={})
+
+
+def carry_out(
+    session: Session, head: str, *, resume: str, quiet: bool, guest: bool = False
+) -> Schedule:
+    """Run what is left; the grid is kept beside its results, below `head`.
+
+    A `guest` lives in somebody else's process: it never ends it.
+    """
+    grid, store, expansion = session.grid, session.store, session.expansion
+    folder = store.root / "grids" / grid.name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "grid.yaml").write_text(head + grid.text, encoding="utf-8")
+    manifest.write(grid, expansion, store, *manifest.known(store, expansion.steps))
+    schedule = drive(
+        expansion.steps,
+        store,
+        session.machine,
+        resume=resume,
+        seconds=session.plan.seconds,
+        quiet=quiet,
+        guest=guest,
+    )
+    manifest.write(grid, expansion, store, schedule.status, schedule.reasons)
+    return schedule
+
+
+def state(schedule: Schedule) -> int:
+    """The exit code: 0 everything done, 1 some cells failed, 3 interrupted and resumable."""
+    tally = schedule.tally()
+    if schedule.open() or tally["interrupted"]:
+        return INTERRUPTED
+    return 1 if tally["failed"] or tally["blocked"] else 0
