@@ -8,6 +8,7 @@ objectives' closed-form amounts: a number of steps is a pure function of fields.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ablations.recipes import Recipe
 from ablations.scale import Scale, architecture, pretraining
 from ablations.systems import GLM_LARGE, Variant
 from glm.data.special import table_rows
@@ -38,7 +39,7 @@ def spent(
     }
 
 
-def steps(variant: Variant, scale: Scale, recipe: str, match: Unit, ids: int | None = None) -> int:
+def steps(variant: Variant, scale: Scale, recipe: Recipe, match: Unit, ids: int | None = None) -> int:
     """Optimizer steps that give the variant the reference objective's budget, in `match`'s unit.
 
     The reference is GLM with short spans (for `flops`: GLM Large) in the variant's own recipe, so a

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
-from ablations.recipes import RECIPES, Finetuning, Pretraining
+from ablations.recipes import Finetuning, Pretraining, Recipe
 from ablations.settings import Activation, Count, Factor, Length, Portion, Rate, Size
 from ablations.systems import Variant
 from glm.models.shape import Shape, following_width
@@ -128,9 +128,9 @@ def _round(value: Fraction) -> int:
     return max(1, int(value + Fraction(1, 2)))
 
 
-def pretraining(variant: Variant, scale: Scale, recipe: str) -> Pretraining:
+def pretraining(variant: Variant, scale: Scale, recipe: Recipe) -> Pretraining:
     """The variant's recipe at a scale: reduced scales share one budget for all recipes."""
-    settings = RECIPES[recipe].pretraining[variant.recipe]
+    settings = recipe.pretraining[variant.recipe]
     changes: dict[str, object] = {}
     if scale.steps is not None:
         warmup = max(1, round(scale.steps * scale.warmup))
@@ -142,7 +142,7 @@ def pretraining(variant: Variant, scale: Scale, recipe: str) -> Pretraining:
     return replace(settings, **changes)  # type: ignore[arg-type]
 
 
-def architecture(variant: Variant, scale: Scale, recipe: str) -> Shape:
+def architecture(variant: Variant, scale: Scale, recipe: Recipe) -> Shape:
     """The variant's shape at a scale, but for the vocabulary's rows, which are the tokenizer's."""
     settings = pretraining(variant, scale, recipe)
     return Shape(
@@ -158,9 +158,9 @@ def architecture(variant: Variant, scale: Scale, recipe: str) -> Shape:
     )
 
 
-def finetuning(task: str, scale: Scale, recipe: str, *, writes: bool = False) -> Finetuning:
+def finetuning(task: str, scale: Scale, recipe: Recipe, *, writes: bool = False) -> Finetuning:
     """A task's finetuning settings at a scale; `writes` where its answers are written out."""
-    settings = RECIPES[recipe].of(task, writes=writes)
+    settings = recipe.of(task, writes=writes)
     changes: dict[str, object] = {"epochs": _round(settings.epochs * scale.epochs)}
     if scale.dropout is not None:
         changes["dropout"] = scale.dropout

@@ -192,10 +192,10 @@ def _session(grid: "Grid", **options: Any) -> "Session":
 
 def _read(grid: Written, options: Sequence[str]) -> "Grid":
     """The checked grid; a mapping's paths are relative to the folder of the process."""
-    from harness.grid import load
+    from harness.grid import load, positions
 
     if isinstance(grid, Mapping):
-        return load.checked(load.parse(_text(grid), "grid"), options)
+        return load.checked(positions.parse(_text(grid), "grid"), options)
     return load.load(grid, options)
 
 

@@ -14,7 +14,7 @@ from harness.code.plugin import Plugin
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from ablations.recipes import Finetuning, Recipe
+    from ablations.recipes import Recipe
     from ablations.systems import Variant
     from ablations.tables import Table
     from glm.adaptation.requirements import Requirement
@@ -38,8 +38,9 @@ class Catalogue:
     def tasks(self) -> "Mapping[str, Task]":
         """Tasks by name."""
         from tasks import TASKS
+        from tasks.spec import Task
 
-        return self._with(TASKS, "TASKS")
+        return self._with(TASKS, "TASKS", Task)
 
     @cached_property
     def groups(self) -> Mapping[str, tuple[str, ...]]:
@@ -55,7 +56,9 @@ class Catalogue:
     @cached_property
     def metrics(self) -> "Mapping[str, Metric]":
         """Metrics of plugins by name, for any task's columns."""
-        return self._with({}, "METRICS")
+        from tasks.spec import Metric
+
+        return self._with({}, "METRICS", Metric)
 
     @cached_property
     def objectives(self) -> Mapping[str, Any]:
@@ -65,10 +68,10 @@ class Catalogue:
     @cached_property
     def systems(self) -> "Mapping[str, Variant]":
         """Systems to pretrain by name."""
-        from ablations.systems import VARIANTS
+        from ablations.systems import VARIANTS, Variant
 
         own = {each.name: each for each in self.checkpoints}
-        return {**self._with(VARIANTS, "SYSTEMS"), **own}
+        return {**self._with(VARIANTS, "SYSTEMS", Variant), **own}
 
     def with_system(self, checkpoint: "Variant") -> "Catalogue":
         """The catalogue of a grid that names a checkpoint."""
@@ -76,31 +79,29 @@ class Catalogue:
 
     @cached_property
     def recipes(self) -> "Mapping[str, Recipe]":
-        """Recipes by name."""
-        from ablations.recipes import RECIPES, Recipe
+        """Recipes by name; what plugins bring for single tasks is in all of them."""
+        from ablations.recipes import RECIPES, Finetuning, Recipe
 
-        return self._with(RECIPES, "RECIPES", Recipe)
-
-    @cached_property
-    def finetuning(self) -> "Mapping[str, Finetuning]":
-        """Settings of plugins by the task's name, under every recipe."""
-        from ablations.recipes import Finetuning
-
-        return self._with({}, "RECIPES", Finetuning)
+        own = self._with({}, "RECIPES", Recipe, Finetuning, only=Finetuning)
+        named = self._with(RECIPES, "RECIPES", Recipe, Finetuning, only=Recipe)
+        return {
+            name: replace(recipe, finetuning={**own, **recipe.finetuning})
+            for name, recipe in named.items()
+        }
 
     @cached_property
     def tables(self) -> "Mapping[str, Table]":
         """Tables by id."""
-        from ablations.tables import TABLES
+        from ablations.tables import TABLES, Table
 
-        return self._with(TABLES, "TABLES")
+        return self._with(TABLES, "TABLES", Table)
 
     @cached_property
     def styles(self) -> "Mapping[str, Style]":
         """Styles of finetuning by name. Loads torch."""
         from glm.adaptation.styles import STYLES
 
-        return self._with(STYLES, "STYLES")
+        return {**STYLES, **self.own_styles}
 
     @cached_property
     def requirements(self) -> "Mapping[str, Requirement]":
@@ -112,7 +113,10 @@ class Catalogue:
     @cached_property
     def own_styles(self) -> Mapping[str, Any]:
         """Styles of plugins by name, without torch where they can do without."""
-        return self._with({}, "STYLES")
+        from glm.adaptation.requirements import REQUIREMENTS
+
+        known = self._with(dict.fromkeys(REQUIREMENTS), "STYLES")
+        return {name: style for name, style in known.items() if name not in REQUIREMENTS}
 
     def measures(self, task: str) -> "Mapping[str, Metric]":
         """The metrics that a task's columns may name: its own, and those of plugins."""
@@ -120,21 +124,35 @@ class Catalogue:
 
         return {**self.metrics, **measures(self.tasks[task])}
 
-    def _with(self, shipped: Mapping[str, Any], registry: str, of: type = object) -> dict[str, Any]:
-        """The shipped entries and the plugins', which may not take a name that is taken."""
+    def _with(
+        self, shipped: Mapping[str, Any], registry: str, *kinds: type, only: type = object
+    ) -> dict[str, Any]:
+        """The shipped entries and the plugins', which may not take a name that is taken.
+
+        A plugin's values are of one of `kinds`, where there are some; `only` one of them counts.
+        """
         entries: dict[str, Any] = dict(shipped)
         came = dict.fromkeys(entries, "the harness's own")
         for plugin in self.plugins:
             for name, value in plugin.values(registry).items():
-                if not isinstance(value, of):
+                if kinds and not isinstance(value, kinds):
+                    wanted = " or ".join(kind.__name__ for kind in kinds)
+                    raise UserError(f"plugin {plugin.name}: {registry}[{name!r}] is no {wanted}")
+                if not isinstance(value, only):
                     continue
-                if name in entries and entries[name] is not value:
+                if name in entries:
                     raise UserError(
                         f"plugin {plugin.name}: {registry} has {name!r}, which is "
                         f"{came[name]} already: choose another name"
                     )
                 entries[name], came[name] = value, f"plugin {plugin.name}'s"
         return entries
+
+    def refuse_clashes(self) -> None:
+        """Load every plugin. Raises UserError for values of no use and names that are taken."""
+        names = ("tasks", "groups", "metrics", "objectives", "systems", "recipes", "tables")
+        for name in (*names, "own_styles"):
+            getattr(self, name)
 
     def modules(self, registry: str, name: str) -> set[str]:
         """The modules that define an entry: `registry` is "tasks", "styles" or "metrics"."""

@@ -4,7 +4,7 @@ Everything is blamed at its place and nothing ends the check, so that one report
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -179,7 +179,12 @@ class Check:
 
         How tasks are asked depends on the column as well, and is checked with it.
         """
-        found = overrides(Row(row.variant, "", row.variant, set=row.set))
+        found, learns = overrides(Row(row.variant, "", row.variant, set=row.set)), {}
+        if "objective" in row.set:
+            place = (*path, "objective")
+            if self.name("objective", found.learns, self.known.objectives, *place):
+                learns = {"objective": found.learns}
+                variant = replace(variant, objective=self.known.objectives[found.learns])
         scopes = (
             ("objective", found.objective, settings(variant.objective)),
             ("variant", found.variant, OF_VARIANT),
@@ -200,11 +205,11 @@ class Check:
                 if self._sound(self.value, what, name, value, known, *path, written):
                     kept[written] = value
         try:
-            overrides(Row("", "", row.variant, set=kept)).of(variant)
+            overrides(Row("", "", row.variant, set=kept)).of(variant, {})
         except ValueError as error:
             self.document.blame(path, f"these do not go together: {error}")
             kept = {name: kept[name] for name in kept if name in found.asking}
-        return kept
+        return kept | learns
 
     def _own_column(self, column: InlineColumn, *path: Any) -> InlineColumn | None:
         """A column without what is wrong in it; None where its task is not known."""
@@ -270,7 +275,7 @@ class Check:
             if not row.variant:
                 continue
             found = overrides(row)
-            variant = found.of(self.known.systems[row.variant])
+            variant = found.of(self.known.systems[row.variant], self.known.objectives)
             refused: dict[str, list[str]] = {}
             idle = set(found.asking) | set(found.finetune)
             for column, place in zip(table.columns, columns):

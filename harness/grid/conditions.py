@@ -35,7 +35,7 @@ def conditions(
     answered, dataset = score.inputs["predictions"], score.inputs["dataset"]
     named: dict[str, str] = {
         "split": score.spec.split,
-        "recipe": grid.known.recipes[grid.recipe].named(score.spec.task),
+        "recipe": grid.hyperparameters.named(score.spec.task),
         "scale": scale.name,
         "overrides": _pairs(grid.overrides),
         "match": grid.match,

@@ -15,6 +15,7 @@ from ablations.settings import changed
 from ablations.systems import Variant
 from ablations.tables import Column, Row, Table
 from glm.adaptation.requirements import Requirement
+from harness.code.catalogue import decided
 from harness.grid.conditions import conditions
 from harness.grid.controls import OTHER_SEEDS, Floor, controlled, halved, reference
 from harness.grid.models import Models
@@ -138,7 +139,7 @@ class Cells:
     def asking(self, row: Row, column: Column) -> "Asking":
         """What of a row and a column decides every cell of both."""
         known, found = self.grid.known, overrides(row)
-        variant = found.of(known.systems[str(row.variant)])
+        variant = found.of(known.systems[str(row.variant)], known.objectives)
         task = known.tasks[column.task]
         style = style_of(row, task, variant, known.requirements)
         needs = known.requirements[style]
@@ -195,7 +196,8 @@ class Cells:
             return ()  # pretrained elsewhere
         task = asking.task
         spec = Ngram(task.name, answered.spec.split, options=answered.spec.options)
-        made = Step("ngram", task.name, spec, inputs)
+        spec, carried = decided(spec, self.grid.known)
+        made = Step("ngram", task.name, spec, inputs, carried)
         counted = self.models.once(("ngram", made.digest), lambda: made)
         forward = replace(asking, how=Asked(spec.mode, 0, asking.how.options))
         measured = (column, forward, spec.split, counted, inputs["dataset"])
@@ -258,7 +260,8 @@ class Cells:
         words = (task.name, asked_for.mode, *told, "blind" if blind else "")
         about = "-".join(filter(None, words))
         name = slug(f"{asking.variant.name}-{about}-{style}-s{body.seed}.{seed}")
-        made = Step("finetune", name, spec, inputs)
+        spec, carried = decided(spec, self.grid.known)
+        made = Step("finetune", name, spec, inputs, carried)
         predicted = self.models.once(("finetune", made.digest), lambda: made)
         measured = (column, asking)
         if not choice:
@@ -299,7 +302,8 @@ class Cells:
         style = asking.style if asking.needs.asks == "cloze" else ""
         about = "-".join(filter(None, (task.name, how.mode, style)))
         name = slug(f"{asking.variant.name}-{about}-s{pretrained.spec.seed}")
-        made = Step("zeroshot", name, spec, inputs)
+        spec, carried = decided(spec, self.grid.known)
+        made = Step("zeroshot", name, spec, inputs, carried)
         predicted = self.models.once(("zeroshot", made.digest), lambda: made)
         return Trial({}, predicted, self._score(column, asking, table.split, predicted, dataset))
 
@@ -331,7 +335,8 @@ class Cells:
             options=how.options,
         )
         inputs = {"predictions": predicted, "dataset": dataset}
-        made = Step("score", predicted.name, spec, inputs)
+        spec, carried = decided(spec, self.grid.known)
+        made = Step("score", predicted.name, spec, inputs, carried)
         return self.models.once(("score", made.digest), lambda: made)
 
 

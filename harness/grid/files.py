@@ -7,7 +7,7 @@ from harness.errors import UserError
 from harness.grid.overrides import points, style_of
 from harness.grid.positions import Document
 from harness.grid.schema import Grid
-from harness.grid.sources import below_root, source, vocabulary_paths
+from harness.grid.sources import below_root, own_rows, source, vocabulary_paths
 from harness.steps import documents
 from tasks.source.folder import Folder, find
 from tasks.spec import Task
@@ -25,8 +25,8 @@ def check(grid: Grid, document: Document) -> None:
         return
     _corpora(grid, document)
     _vocabulary(grid, document)
-    if data.kind != "microworld":
-        for task, split in _needed(grid):
+    for task, split in _needed(grid):
+        if data.kind != "microworld" or own_rows(grid, task):
             _rows(grid, document, task, split)
 
 

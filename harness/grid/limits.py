@@ -45,7 +45,7 @@ def check(grid: Grid, document: Document, sized: bool) -> None:
     seen: set[tuple[Variant, tuple]] = set()
     for row in (row for table in grid.resolved_tables for row in table.rows if row.variant):
         found = overrides(row)
-        variant = found.of(grid.known.systems[str(row.variant)])
+        variant = found.of(grid.known.systems[str(row.variant)], grid.known.objectives)
         if variant.checkpoint is not None:
             continue
         key = (variant, tuple(sorted(found.pretraining.items())))
@@ -60,11 +60,11 @@ def _pretraining(
     """Blame a pretraining that cannot be built, does not fit, or would hardly end."""
     place: Key = ("overrides",) if grid.overrides else ("scale",)
     try:
-        body = architecture(variant, scale, grid.recipe)
+        body = architecture(variant, scale, grid.hyperparameters)
     except ValueError as error:
         document.once(place, f"{variant.name} would have {error}")
         return
-    settings: Pretraining = changed(pretraining(variant, scale, grid.recipe), found.pretrain)
+    settings: Pretraining = changed(pretraining(variant, scale, grid.hyperparameters), found.pretrain)
     wanted = grid.data.vocabulary
     ids = IDS.get(wanted.kind) or wanted.size or scale.vocabulary or IDS[variant.vocabulary]
     if settings.length > body.positions:
@@ -84,7 +84,7 @@ def _pretraining(
         return
 
     # Time at this machine's speed, as the plan estimates it.
-    count = steps(variant, scale, grid.recipe, grid.match, ids)
+    count = steps(variant, scale, grid.hyperparameters, grid.match, ids)
     count = settings.steps if "steps" in found.pretrain else count
     size = (settings.batch, settings.length, count)
     flops = spent(variant.objective, body, ids, *size)["flops"]

@@ -9,7 +9,8 @@ reaches a step's digest.
 import copy
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from ablations.settings import wording
 from ablations.tables import Table
+from harness.code import catalogue, plugin
 from harness.code.catalogue import Catalogue
 from harness.errors import UserError
 from harness.grid import files, limits
@@ -29,14 +31,14 @@ from harness.steps import step
 from tasks import AT, leveled
 from tasks.errors import nearest
 
-SHIPPED = Catalogue()
+SHIPPED = catalogue.of(())
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def load(
     path: str | Path,
     options: Sequence[str] = (),
-    known: Catalogue = SHIPPED,
+    known: Catalogue | None = None,
     *,
     to_run: bool = True,
 ) -> Grid:
@@ -50,15 +52,19 @@ def load(
 def checked(
     document: Document,
     options: Sequence[str] = (),
-    known: Catalogue = SHIPPED,
+    known: Catalogue | None = None,
     *,
     to_run: bool = True,
 ) -> Grid:
-    """The grid in a document. Raises UserError with every problem, in the order of their places."""
+    """The grid in a document. Raises UserError with every problem, in the order of their places.
+
+    Its names are those of `known`, by default the shipped and installed ones, and of its plugins.
+    """
     grid = None
     if isinstance(document.value, dict):
         for option in options:
             override(document, option)
+        known = _named(document, known or catalogue.of(plugin.installed()))
         grid = _grid(document, known, to_run)
     elif not document.problems:
         document.blame((), "is no mapping: write `tables: [table1]` and the like")
@@ -68,6 +74,33 @@ def checked(
         count = f"{len(unique)} errors" if len(unique) > 1 else "1 error"
         raise UserError("\n".join([*unique, f"{count} in {document.source}; nothing was run"]))
     return grid
+
+
+def _named(document: Document, known: Catalogue) -> Catalogue:
+    """The catalogue with the grid's own plugins and tasks; what cannot be read is blamed."""
+    folder, found = Path(document.source).parent, list(known.plugins)
+    listed, tasks = document.value.get("plugins", []), document.value.get("tasks", {})
+    entries = [listed] if isinstance(listed, str) else listed
+    for i, entry in enumerate(entries if isinstance(entries, list) else ()):
+        with _blamed(document, ("plugins", i)):
+            found += plugin.read(str(entry), folder)
+    for name, mapping in tasks.items() if isinstance(tasks, dict) else ():
+        with _blamed(document, ("tasks", name)):
+            found += plugin.tasks_of("tasks", {name: mapping})
+    made = catalogue.of(tuple(found))
+    with _blamed(document, ("plugins",)):
+        made.refuse_clashes()
+        return made
+    return known
+
+
+@contextmanager
+def _blamed(document: Document, path: Key) -> Iterator[None]:
+    """What a plugin does wrong, at its place in the grid."""
+    try:
+        yield
+    except UserError as error:
+        document.blame(path, str(error))
 
 
 def _grid(document: Document, known: Catalogue, to_run: bool) -> Grid:

@@ -14,6 +14,7 @@ from ablations.scale import pretraining as pretraining_settings
 from ablations.systems import Variant
 from glm.data.vocabularies import USUAL
 from glm.training.optimisation import Optimisation
+from harness.code.catalogue import decided
 from harness.grid import checkpoints
 from harness.grid.schema import Grid
 from harness.grid.sources import Sources
@@ -82,10 +83,10 @@ class Models:
     def _pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
         grid, scale = self.grid, self.scale
         tokenizer = self.tokenizer(variant)
-        settings = pretraining_settings(variant, scale, grid.recipe)
-        count = steps(variant, scale, grid.recipe, grid.match, tokenizer.spec.ids)
+        settings = pretraining_settings(variant, scale, grid.hyperparameters)
+        count = steps(variant, scale, grid.hyperparameters, grid.match, tokenizer.spec.ids)
         share = count / settings.steps
-        body = architecture(variant, scale, grid.recipe)
+        body = architecture(variant, scale, grid.hyperparameters)
         settings = replace(
             settings,
             steps=count,
@@ -107,4 +108,5 @@ class Models:
             seed=seed,
         )
         inputs = {"tokens": self.tokens(variant), "tokenizer": tokenizer}
-        return Step("pretrain", slug(f"{variant.name}-{scale.name}-s{seed}"), spec, inputs)
+        spec, carried = decided(spec, grid.known)
+        return Step("pretrain", slug(f"{variant.name}-{scale.name}-s{seed}"), spec, inputs, carried)

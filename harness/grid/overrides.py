@@ -1,7 +1,7 @@
 """What a grid and its rows change: a scale's numbers, a variant, its settings, how it is asked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -11,6 +11,7 @@ from ablations.settings import changed, settings
 from ablations.systems import Variant
 from ablations.tables import Column, Row
 from glm.adaptation.requirements import Requirement, fitting
+from glm.objectives.objective import Objective
 from harness.grid.schema import Grid, Sweep
 from tasks.spec import Task
 
@@ -35,8 +36,9 @@ def points(sweep: Sweep | None) -> Sequence[Mapping[str, Any]]:
 class Overrides:
     """A row's `set:` by what it changes, the names without their scopes.
 
-    `objective.x` and `variant.x` change the variant, `pretrain.x` a pretraining setting; `mode`,
-    `pattern` and `options.x` how tasks are asked; what is left are finetuning settings.
+    `objective` is a plugin's instead of the variant's; `objective.x` and `variant.x` change the
+    variant, `pretrain.x` a pretraining setting; `mode`, `pattern` and `options.x` how tasks are
+    asked; what is left are finetuning settings.
     """
 
     objective: Mapping[str, Any]
@@ -44,9 +46,12 @@ class Overrides:
     pretrain: Mapping[str, Any]
     asking: Mapping[str, Any]
     finetune: Mapping[str, Any]
+    learns: str = ""  # the name of an objective
 
-    def of(self, variant: Variant) -> Variant:
+    def of(self, variant: Variant, objectives: Mapping[str, Objective]) -> Variant:
         """The variant that is pretrained. ValueError where values do not go together."""
+        if self.learns:
+            variant = replace(variant, objective=objectives[self.learns])
         inside = {f"objective.{name}": value for name, value in self.objective.items()}
         return changed(variant, {**inside, **self.variant})
 
@@ -62,7 +67,10 @@ def overrides(row: Row) -> Overrides:
     found: dict[str, dict[str, Any]] = {
         scope: {} for scope in ("objective", "variant", "pretrain", "asking", "finetune")
     }
+    learns = str(row.set.get("objective", ""))
     for name, value in row.set.items():
+        if name == "objective":
+            continue
         scope, dot, inside = name.partition(".")
         if dot and scope in ("objective", "variant", "pretrain", "finetune"):
             found[scope][inside] = value
@@ -70,7 +78,7 @@ def overrides(row: Row) -> Overrides:
             found["asking"][name] = value
         else:
             found["finetune"][name] = value
-    return Overrides(**found)
+    return Overrides(**found, learns=learns)
 
 
 def style_of(row: Row, task: Task, variant: Variant, styles: Mapping[str, Requirement]) -> str:
@@ -80,7 +88,7 @@ def style_of(row: Row, task: Task, variant: Variant, styles: Mapping[str, Requir
 
 def tuned(grid: Grid, scale: Scale, task: str, style: Requirement) -> Finetuning:
     """A task's finetuning settings as the recipe and the scale have them."""
-    return finetuning(task, scale, grid.recipe, writes=style.writes)
+    return finetuning(task, scale, grid.hyperparameters, writes=style.writes)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from ablations.recipes import Recipe
 from ablations.tables import Table
 from glm.objectives.amounts import Unit
 from harness.code.catalogue import Catalogue
@@ -270,6 +271,10 @@ class Grid(_Model):
         "auto", description="of matrix products, in training and evaluation; auto: the scale's"
     )
     finetune: dict[str, Any] = Field({}, description="settings of every finetuning")
+    plugins: Paths = Field(
+        [], description="files (mine.py, tasks.yaml) and modules with names of your own"
+    )
+    tasks: dict[str, Any] = Field({}, description="tasks of your own, as docs/plugins.md has them")
     limits: Limits = Field(
         default_factory=lambda: Limits.model_validate({}), description="what is refused as too much"
     )
@@ -286,6 +291,11 @@ class Grid(_Model):
     def known(self) -> Catalogue:
         """What the grid's names mean."""
         return self._known
+
+    @property
+    def hyperparameters(self) -> Recipe:
+        """The recipe that the grid names."""
+        return self._known.recipes[self.recipe]
 
     @property
     def resolved_tables(self) -> tuple[Table, ...]:
@@ -317,4 +327,9 @@ class Grid(_Model):
         ):
             if key in (written.get(of) or {}) and value:
                 written[of][key] = value
+        if self.plugins:  # files from anywhere; modules are installed
+            written["plugins"] = [
+                str(self.folder / entry) if (self.folder / entry).is_file() else entry
+                for entry in self.plugins
+            ]
         return dumped(written)

@@ -8,12 +8,14 @@ from typing import Any
 
 from ablations.scale import Scale
 from ablations.systems import Variant
+from harness.code.catalogue import decided
 from harness.errors import UserError
 from harness.grid.schema import CorpusData, Grid
 from harness.steps.corpus import Corpus
 from harness.steps.dataset import SPLITS, Dataset
 from harness.steps.step import Step, slug
 from harness.steps.world import World
+from tasks import TASKS
 from tasks.source import files
 from tasks.source.folder import Folder
 from tasks.source.hub import Hub
@@ -109,7 +111,7 @@ class Sources:
             limits = {split: limit for split, limit in limits.items() if split == "test"}
             spec = Dataset(task.name, ("test",), limits=limits)
             return Step("dataset", task.name, spec, {"corpus": corpus})
-        if data.kind == "microworld":
+        if data.kind == "microworld" and not own_rows(self.grid, task):
             spec = Dataset(task.name, splits, limits=limits)
             return Step("dataset", task.name, spec, {"world": self.world()})
         rows = source(self.grid, task)
@@ -118,7 +120,8 @@ class Sources:
             with suppress(UserError):  # not every split is there, or needed
                 found[split] = fingerprint(task, split, rows)
         spec = Dataset(task.name, tuple(found), found, limits, data.on_bad_row)
-        return Step("dataset", task.name, spec, how={"source": rows})
+        spec, carried = decided(spec, self.grid.known)
+        return Step("dataset", task.name, spec, how={"source": rows, **carried})
 
     def _limits(self, splits: tuple[str, ...]) -> dict[str, int]:
         own: Mapping[str, int] = {**self.grid.data.limit}
@@ -139,6 +142,11 @@ def vocabulary_paths(grid: Grid, kind: str) -> list[Path]:
     return [folder] if folder.is_file() else [folder / name for name in VOCABULARY_FILES[kind]]
 
 
+def own_rows(grid: Grid, task: Task) -> bool:
+    """Whether a task has rows of its own where the others' are the built-in world's."""
+    return task.name in grid.data.files or TASKS.get(task.name) is not task
+
+
 def source(grid: Grid, task: Task) -> Folder | Hub:
     """Where a task's rows come from; the folder too has those that the hub has not whole."""
     data = grid.data
@@ -146,4 +154,4 @@ def source(grid: Grid, task: Task) -> Folder | Hub:
     if data.kind == "hub" and not (task.name in data.files or (lacking and data.root)):
         revisions = {task.name: data.revision} if data.revision else {}
         return Hub(revisions, on_bad_row=data.on_bad_row)
-    return Folder(data.root, files=data.files, on_bad_row=data.on_bad_row)
+    return Folder(data.root or str(grid.folder), files=data.files, on_bad_row=data.on_bad_row)

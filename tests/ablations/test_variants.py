@@ -16,6 +16,8 @@ from glm.data.vocabularies import IDS
 from glm.objectives.amounts import UNITS
 from tasks import TASKS
 
+PAPER = RECIPES["paper"]
+
 
 def changed(one, other):
     return {f.name for f in fields(one) if getattr(one, f.name) != getattr(other, f.name)}
@@ -51,7 +53,7 @@ def test_an_ablation_changes_its_field_of_the_objective_and_nothing_else(
 )
 def test_the_paper_scale_has_the_released_models_parameter_counts(name, parameters):
     variant = VARIANTS[name]
-    body = architecture(variant, SCALES["paper"], "paper")
+    body = architecture(variant, SCALES["paper"], PAPER)
     rows = table_rows(IDS[variant.vocabulary])
     assert replace(body, vocabulary=rows).parameters() == parameters
 
@@ -59,7 +61,7 @@ def test_the_paper_scale_has_the_released_models_parameter_counts(name, paramete
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_scale_keeps_the_ratios_between_variants(scale):
     def body(name):
-        return architecture(VARIANTS[name], SCALES[scale], "paper")
+        return architecture(VARIANTS[name], SCALES[scale], PAPER)
 
     large, deeper, wider, base = map(body, ("glm-large", "glm-410m", "glm-515m", "glm-base"))
     assert deeper.layers == 1.25 * large.layers
@@ -81,8 +83,8 @@ def test_the_paper_scale_runs_the_recipes_steps_and_batch():
         ("glm-roberta", 250_000, 8192),
     ):
         variant = VARIANTS[name]
-        assert steps(variant, SCALES["paper"], "paper", "corpus_tokens") == count
-        assert pretraining_at(variant, SCALES["paper"], "paper").batch == batch
+        assert steps(variant, SCALES["paper"], PAPER, "corpus_tokens") == count
+        assert pretraining_at(variant, SCALES["paper"], PAPER).batch == batch
 
 
 def test_the_two_recipes_differ_exactly_where_paper_and_code_conflict():
@@ -98,9 +100,9 @@ def test_the_two_recipes_differ_exactly_where_paper_and_code_conflict():
 
 def budget(variant, scale, match):
     """What a variant spends when `match` is held equal, and the steps that it takes."""
-    settings = pretraining_at(variant, scale, "paper")
-    count = steps(variant, scale, "paper", match, 2048)
-    shape = architecture(variant, scale, "paper")
+    settings = pretraining_at(variant, scale, PAPER)
+    count = steps(variant, scale, PAPER, match, 2048)
+    shape = architecture(variant, scale, PAPER)
     size = (settings.batch, settings.length, count)
     return spent(variant.objective, shape, 2048, *size), count
 
@@ -125,7 +127,7 @@ def test_matched_positions_differ_by_less_than_a_thousandth_where_steps_allow():
 def test_the_number_of_steps_is_arithmetic_on_fields_and_stays_as_it_is():
     matched = {"glm-doc": 208_858, "glm-sent": 207_538, "bert-large": 219_177}
     paper = SCALES["paper"]
-    assert {n: steps(VARIANTS[n], paper, "paper", "positions") for n in matched} == matched
+    assert {n: steps(VARIANTS[n], paper, PAPER, "positions") for n in matched} == matched
 
 
 def test_every_column_of_the_paper_tables_names_a_task_and_metrics_that_exist():

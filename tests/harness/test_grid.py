@@ -67,7 +67,7 @@ machine: {gpus: {pretran: 1}, time_limit: {pretrain: soon}}
 """
     assert errors(tmp_path, text) == [
         "grid.yaml:1:8: unknown scale `mico`; did you mean `micro`?",
-        "grid.yaml:2:1: unknown key `tabels`; did you mean `tables`?",
+        "grid.yaml:2:1: unknown key `tabels`; did you mean `tables` or `tasks`?",
         "grid.yaml:4:5: unknown table `tabel1`; did you mean `table1` or `table6`?",
         "grid.yaml:5:23: unknown variant `glm-lage`; did you mean `glm-large` or `glm-base`?",
         "grid.yaml:5:53: unknown key `stile`; did you mean `style` or `set`?",
