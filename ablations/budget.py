@@ -39,7 +39,9 @@ def spent(
     }
 
 
-def steps(variant: Variant, scale: Scale, recipe: Recipe, match: Unit, ids: int | None = None) -> int:
+def steps(
+    variant: Variant, scale: Scale, recipe: Recipe, match: Unit, ids: int | None = None
+) -> int:
     """Optimizer steps that give the variant the reference objective's budget, in `match`'s unit.
 
     The reference is GLM with short spans (for `flops`: GLM Large) in the variant's own recipe, so a

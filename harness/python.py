@@ -160,9 +160,7 @@ def run(
     session = sessions.settle(session, code)
     silent = not sys.stdout.isatty() if quiet is None else quiet
     head = "# from Python\n" if isinstance(grid, Mapping) else f"# {grid}\n"
-    schedule = sessions.carry_out(
-        session, head, resume="the same call", quiet=silent, guest=True
-    )
+    schedule = sessions.carry_out(session, head, resume="the same call", quiet=silent, guest=True)
     report.write(session.store.root, read.name)
     return Result(session.store.root, read.name, sessions.state(schedule))
 

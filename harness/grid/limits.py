@@ -64,7 +64,9 @@ def _pretraining(
     except ValueError as error:
         document.once(place, f"{variant.name} would have {error}")
         return
-    settings: Pretraining = changed(pretraining(variant, scale, grid.hyperparameters), found.pretrain)
+    settings: Pretraining = changed(
+        pretraining(variant, scale, grid.hyperparameters), found.pretrain
+    )
     wanted = grid.data.vocabulary
     ids = IDS.get(wanted.kind) or wanted.size or scale.vocabulary or IDS[variant.vocabulary]
     if settings.length > body.positions:
