@@ -144,7 +144,7 @@ def vocabulary_paths(grid: Grid, kind: str) -> list[Path]:
 
 def own_rows(grid: Grid, task: Task) -> bool:
     """Whether a task has rows of its own where the others' are the built-in world's."""
-    return task.name in grid.data.files or TASKS.get(task.name) is not task
+    return task.name in grid.data.files or task.folder not in {t.folder for t in TASKS.values()}
 
 
 def source(grid: Grid, task: Task) -> Folder | Hub:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from harness.grid.expansion import expand
 from harness.grid.json_schema import json_schema
 from harness.grid.positions import dumped
 from harness.run import command
-from tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -259,16 +258,17 @@ def test_the_default_style_of_every_system_and_task_is_one_that_can_be(tmp_path:
 
 
 def test_a_task_without_a_recipe_has_a_default_one(tmp_path: Path):
-    one = replace(TASKS["rte"], name="mine")
-    other = replace(TASKS["xsum"], name="written")
-    known = Catalogue()
-    known.__dict__["tasks"] = {**TASKS, "mine": one, "written": other}
+    (tmp_path / "mine.py").write_text(
+        "from dataclasses import replace\nfrom tasks import TASKS as SHIPPED\n"
+        "TASKS = [replace(SHIPPED['rte'], name='mine'), replace(SHIPPED['xsum'], name='written')]\n"
+    )
     path = tmp_path / "grid.yaml"
-    path.write_text("scale: paper\nmachine: {gpus: {pretrain: 8}}\n" + own("[glm-large]", "[mine]"))
-    (cell,) = expand(grids.load(path, known=known)).cells
+    more = "scale: paper\nmachine: {gpus: {pretrain: 8}}\nplugins: mine.py\n"
+    path.write_text(more + own("[glm-large]", "[mine]"))
+    (cell,) = expand(grids.load(path)).cells
     assert cell.trials[0].predictions.spec.epochs == 10 and "recipe:default" in cell.conditions
     path.write_text(path.read_text().replace("[mine]", "[written]"))
-    (cell,) = expand(grids.load(path, known=known)).cells
+    (cell,) = expand(grids.load(path)).cells
     assert cell.trials[0].predictions.spec.decoding.beams == 5
 
 
