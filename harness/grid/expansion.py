@@ -186,7 +186,8 @@ class Cells:
         if "tokens" in pretrained.inputs:  # else it was pretrained elsewhere
             inputs["corpus"] = pretrained.inputs["tokens"].inputs["corpus"]
         key = ("leakage", *(step.digest for step in inputs.values()))
-        return self.models.once(key, lambda: Step("leakage", task.name, Leakage(task.name), inputs))
+        spec, carried = decided(Leakage(task.name), self.grid.known)
+        return self.models.once(key, lambda: Step("leakage", task.name, spec, inputs, carried))
 
     def _ngrams(
         self, column: Column, asking: "Asking", answered: Step, inputs: Mapping[str, Step]
@@ -343,7 +344,7 @@ class Cells:
 def _without(trial: Trial, leakage: Step) -> Trial:
     """The trial with a score that leaves out what `leakage` finds."""
     score, inputs = trial.score, {**trial.score.inputs, "leakage": leakage}
-    return replace(trial, clean=Step("score", score.name, score.spec, inputs))
+    return replace(trial, clean=Step("score", score.name, score.spec, inputs, score.how))
 
 
 def _inputs(pretrained: Step, dataset: Step) -> dict[str, Step]:

@@ -109,11 +109,11 @@ class Sources:
         limits = self._limits(splits)
         if corpus is not None:
             limits = {split: limit for split, limit in limits.items() if split == "test"}
-            spec = Dataset(task.name, ("test",), limits=limits)
-            return Step("dataset", task.name, spec, {"corpus": corpus})
+            spec, carried = decided(Dataset(task.name, ("test",), limits=limits), self.grid.known)
+            return Step("dataset", task.name, spec, {"corpus": corpus}, carried)
         if data.kind == "microworld" and not own_rows(self.grid, task):
-            spec = Dataset(task.name, splits, limits=limits)
-            return Step("dataset", task.name, spec, {"world": self.world()})
+            spec, carried = decided(Dataset(task.name, splits, limits=limits), self.grid.known)
+            return Step("dataset", task.name, spec, {"world": self.world()}, carried)
         rows = source(self.grid, task)
         found = {}
         for split in splits:

@@ -118,12 +118,8 @@ def test_a_plugins_code_is_part_of_what_it_decides_and_its_comments_are_not(fold
         "glm-large" in name or name.split()[0] in ("world", "corpus", "tokenizer", "tokens")
         for name in same
     )
-    assert {name.split()[0] for name in set(before) - same} == {
-        "dataset",
-        "pretrain",
-        "finetune",
-        "score",
-    }
+    kinds = {name.split()[0] for name in set(before) - same}
+    assert kinds == {"dataset", "leakage", "pretrain", "finetune", "score"}
 
 
 def test_a_step_travels_with_its_plugin(folder: Path):
@@ -139,6 +135,22 @@ def test_a_grids_names_are_its_own(folder: Path):
     (folder / "grid.yaml").write_text("tables: [own]\n")
     with pytest.raises(UserError, match="unknown table `own`"):
         load.load(folder / "grid.yaml")
+
+
+def test_whatever_step_names_a_plugins_task_has_the_plugin_with_it(folder: Path):
+    (folder / "mine.py").write_text(
+        "from dataclasses import replace\nfrom tasks import TASKS as SHIPPED\n"
+        "TASKS = [replace(SHIPPED[name], name=name + '-mine') for name in ('rte', 'lambada')]\n"
+    )
+    columns = "columns: [rte-mine, lambada-mine]"
+    text = f"tables: [{{id: t, rows: [glm-large], {columns}, split: test}}]\n"
+    (folder / "grid.yaml").write_text("plugins: mine.py\nclean: true\n" + text)
+    steps = expand(load.load(folder / "grid.yaml")).steps.values()
+    naming = [step for step in steps if getattr(step.spec, "task", "").endswith("-mine")]
+    kinds = {step.kind for step in naming}
+    assert kinds >= {"dataset", "finetune", "zeroshot", "score", "leakage", "ngram"}
+    assert all(list(step.spec.plugins) == ["mine.py"] for step in naming)
+    assert all(len(step.how["plugins"]) == 1 for step in naming)
 
 
 def test_an_objective_of_a_plugin_is_named_in_a_row(folder: Path):
@@ -205,7 +217,7 @@ def test_a_task_needs_no_code(folder: Path):
     changed = {
         name.split()[0] for name, digest in digests(folder).items() if before[name] != digest
     }
-    assert changed == {"dataset", "finetune", "score"}
+    assert changed == {"dataset", "leakage", "finetune", "score"}
 
 
 def test_a_module_is_a_plugin_too(folder: Path, monkeypatch):
