@@ -1,22 +1,28 @@
-"""Loss curves: a small panel a variant on shared axes, a line a seed."""
+"""Curves: the loss of pretrainings by step, and scores by what had been spent."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results import drawing
+from results.learning_curves import AXES, Point
 from results.ledger import Pretraining
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DRAWING = 1  # to be raised when the drawing itself changes
 COLUMNS = 4
+SPENT = ("positions", "flops", "seconds")  # of which each has a panel
 
 
 def loss(runs: Sequence[Pretraining], svg: Path) -> bool:
-    """Draw the loss of every pretraining against its steps; False where there is no curve."""
+    """Draw the loss of every pretraining against its steps; False where there is no curve.
+
+    A small panel a variant on shared axes, a line a seed.
+    """
     panels: dict[str, list[Pretraining]] = {}
     for run in runs:
         if len(run.curve) > 1:
@@ -44,3 +50,54 @@ def loss(runs: Sequence[Pretraining], svg: Path) -> bool:
     data = (DRAWING, [(v, [(r.seed, r.curve) for r in group]) for v, group in panels.items()])
     drawing.save([svg], data, (2.6 * across, 1.7 * down + 0.3), paint)
     return True
+
+
+def scores(points: Sequence[Point], svg: Path) -> bool:
+    """Draw scores against what pretraining had spent; False where there is none.
+
+    A panel for each column of a table and unit of spending. A line is the mean over a row's seeds,
+    its band goes from the lowest seed to the highest.
+    """
+    measured = [point for point in points if point.value is not None]
+    panels = list(dict.fromkeys((p.table, p.column, p.metric) for p in measured))
+    if not panels:
+        return False
+    labels = dict.fromkeys(point.label for point in measured)
+    colours = {label: f"C{i % 10}" for i, label in enumerate(labels)}
+
+    def paint(figure: "Figure") -> None:
+        from matplotlib.lines import Line2D
+
+        grid = figure.subplots(len(panels), len(SPENT), squeeze=False)
+        for axes, panel in zip(grid, panels):
+            own = [p for p in measured if (p.table, p.column, p.metric) == panel]
+            for axis, unit in zip(axes, SPENT):
+                _scores(axis, own, unit, colours)
+            axes[0].set_ylabel(drawing.text(" ".join(panel[1:])))
+        handles = [Line2D([], [], color=colour, marker=".") for colour in colours.values()]
+        names = [drawing.text(label) for label in colours]
+        figure.legend(handles, names, loc="outside lower center", ncols=COLUMNS, frameon=False)
+
+    data = (DRAWING, [(p.table, p.label, p.column, p.metric, p.seed, p.step) for p in measured])
+    drawn = [(p.value, sorted(p.spent.items())) for p in measured]
+    drawing.save([svg], (data, drawn), (3.6 * len(SPENT), 2.6 * len(panels) + 0.5), paint)
+    return True
+
+
+def _scores(axis: "Axes", own: Sequence[Point], unit: str, colours: Mapping[str, str]) -> None:
+    """One panel: a line and a band for each row."""
+    for label in dict.fromkeys(point.label for point in own):
+        steps: dict[int, list[tuple[float, float]]] = {}
+        for point in (p for p in own if p.label == label and unit in p.spent):
+            if point.value is not None:
+                steps.setdefault(point.step, []).append((point.spent[unit], point.value))
+        seeds = [seeds for _, seeds in sorted(steps.items())]
+        at = [sum(x for x, _ in each) / len(each) for each in seeds]
+        values = [[value for _, value in each] for each in seeds]
+        means = [sum(each) / len(each) for each in values]
+        axis.plot(at, means, color=colours[label], marker=".", linewidth=1.2)
+        lows, highs = [min(each) for each in values], [max(each) for each in values]
+        axis.fill_between(at, lows, highs, color=colours[label], alpha=0.2, linewidth=0)
+    axis.set_xscale("log")
+    axis.set_xlabel(AXES[unit])
+    axis.grid(color=drawing.GRID, linewidth=0.5)

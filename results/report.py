@@ -2,6 +2,7 @@
 
     STORE/grids/NAME/tables/   index.html   table1.md .csv .tex .html ...   tables.json
                                claims.md .json .svg   figure4.png .svg   loss.svg   cells.parquet
+                               curves.csv .md .svg where a grid has `curve:`
 
 A file whose bytes would not change is left alone. The same store gives the same bytes.
 """
@@ -21,6 +22,7 @@ from results import (
     figure,
     forest,
     items,
+    learning_curves,
     ledger,
     page,
     predictions,
@@ -61,7 +63,12 @@ def write(store: Path | str, grid: str) -> list[Path]:
         {"budget": ledger.matched(runs, read.match), "tables": [data.table(t) for t in built]}
     )
 
-    plots = _drawn(folder, built, verdicts, runs)
+    on_the_way = learning_curves.points(read)
+    if on_the_way:
+        files["curves.csv"] = learning_curves.table(on_the_way)
+        files["curves.md"] = learning_curves.markdown(on_the_way, runs)
+
+    plots = _drawn(folder, built, verdicts, runs, on_the_way)
     drawings = {
         path.stem: path.read_text(encoding="utf-8") for path in plots if path.suffix == ".svg"
     }
@@ -79,6 +86,7 @@ def _drawn(
     built: Sequence[tables.Table],
     verdicts: Sequence[claims.Verdict],
     runs: Sequence[ledger.Pretraining],
+    on_the_way: Sequence[learning_curves.Point],
 ) -> list[Path]:
     """Every drawing that there is something for; a drawing's stem says of what."""
     paths = []
@@ -90,6 +98,8 @@ def _drawn(
         paths.append(folder / "claims.svg")
     if curves.loss(runs, folder / "loss.svg"):
         paths.append(folder / "loss.svg")
+    if curves.scores(on_the_way, folder / "curves.svg"):
+        paths.append(folder / "curves.svg")
     return paths
 
 

@@ -71,6 +71,11 @@ def save(
             (folder / before[key]).unlink(missing_ok=True)
 
 
+def beside(folder: str | Path) -> dict[str, Any]:
+    """The `extra` of the checkpoint in `folder`."""
+    return _record(Path(folder))["extra"]
+
+
 def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
     """The Transformer in `folder`, on `device` and in the precision that was saved."""
     folder = Path(folder)

@@ -6,7 +6,7 @@ on a CPU ends in the same bits as one that was not.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -21,6 +21,8 @@ from glm.training.curve import Curve
 from glm.training.optimisation import Optimisation
 from glm.training.pieces import Piece
 from glm.training.session import Interrupted, Session
+
+SNAPSHOTS = "snapshots"  # the folder of models on the way, each in a folder named by its step
 
 
 def rate(optimisation: Optimisation, step: int) -> float:
@@ -75,6 +77,7 @@ def train(
     precision: str = "fp32",
     lead: bool = True,
     across: Callable[[Tensor], Tensor] = lambda loss: loss,
+    keep: Collection[int] = (),
 ) -> dict[str, float]:
     """Train `network` in place, going on from the checkpoint in `session.folder` if there is one.
 
@@ -85,6 +88,7 @@ def train(
         model, head: what a checkpoint keeps.
         lead: whether this process writes checkpoints and logs (rank 0 of a data-parallel run).
         across: the mean of a loss over the processes of a data-parallel run.
+        keep: steps after which the model is saved below `snapshots`, which changes nothing else.
 
     Returns:
         The ledger: the pieces' amounts summed over the whole run, "steps" and "seconds".
@@ -120,8 +124,12 @@ def train(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-        # Between steps: a checkpoint when one is due, or when the run is asked to stop.
+        # Between steps: a snapshot where one is wished, and a checkpoint when one is due, or when
+        # the run is asked to stop.
         stop, done = session.stopping(), step + 1
+        if done in keep and lead:
+            extra = {"step": done, "ledger": curve.ledger() | {"steps": done}}
+            checkpoints.save(session.folder / SNAPSHOTS / str(done), model, extra=extra)
         due = time.monotonic() - saved_at > checkpoint_seconds
         if (stop or due) and done < optimisation.steps:
             curve.flush()

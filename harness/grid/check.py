@@ -51,6 +51,7 @@ class Check:
     document: Document
     known: Catalogue
     used: set[str] = field(default_factory=set)  # finetuning settings that some cell knows
+    untrained: bool = False  # whether some cell asks a pretraining without finetuning
 
     def name(self, what: str, name: str, among: Iterable[str], *path: Any, key=False) -> bool:
         """Blame a name that does not exist."""
@@ -285,6 +286,8 @@ class Check:
                     refused.setdefault(why, []).append(task.title)
                     continue
                 style = style_of(row, task, variant, styles)
+                if variant.checkpoint is None and not styles[style].trained:
+                    self.untrained = True
                 tunes = (
                     *self.grid.finetune,
                     *(self.grid.sweep.parameters if self.grid.sweep else ()),
@@ -354,7 +357,11 @@ class Check:
         return found | {name: ("finetune", name) for name in self.grid.finetune}
 
     def idle(self) -> None:
-        """Finetuning settings of the grid that no cell knows."""
+        """Settings of the grid that no cell knows."""
+        if self.grid.curve and not self.untrained:
+            said = "no table asks anything without finetuning, so nothing is measured on the way: "
+            said += "leave `curve` out, or add a column such as heldout or lambada"
+            self.document.blame(("curve",), said, key=True)
         for name, path in self._tuned().items():
             if name in settings(Finetuning) and name not in self.used:
                 said = f"`{name}` has no effect on any table as it is asked"

@@ -41,6 +41,14 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Point:
+    """What a cell's number was on the way of its pretraining."""
+
+    snapshot: Step
+    score: Step
+
+
+@dataclass(frozen=True)
 class Cell:
     """One number of one table under one pair of seeds."""
 
@@ -54,6 +62,7 @@ class Cell:
     conditions: str = ""  # what its number was measured under, for its signature
     floors: tuple[Floor, ...] = ()  # that need runs of their own
     leakage: Step | None = None  # looks for its examples in what its model has read
+    curve: tuple[Point, ...] = ()  # before the end, where the grid asks for curves
 
 
 @dataclass(frozen=True)
@@ -72,8 +81,9 @@ class Expansion:
             for trial in cell.trials:
                 for step in filter(None, (trial.score, trial.selection)):
                     wanted[step.digest] = step
-        for cell in self.cells:  # no number waits for its floors, or for what marks it
-            beside = [step for floor in cell.floors for step in floor.scores]
+        for cell in self.cells:  # no number waits for its floors, its curve, or what marks it
+            beside = [point.score for point in cell.curve]
+            beside += [step for floor in cell.floors for step in floor.scores]
             beside += [cell.leakage, *(trial.clean for trial in cell.trials)]
             wanted |= {step.digest: step for step in filter(None, beside)}
         return ordered(wanted)
@@ -133,7 +143,8 @@ class Cells:
             looking = self._leakage(asking.task, pretrained, trials[0].score.inputs["dataset"])
             if self.grid.clean:
                 trials = tuple(_without(trial, looking) for trial in trials)
-            beside = (under, floors, looking)
+            curve = () if row.control else self._curve(table, column, asking, pretrained)
+            beside = (under, floors, looking, curve)
             yield Cell(table.id, row.id, column.id, *seeds, pretrained, trials, *beside)
 
     def asking(self, row: Row, column: Column) -> "Asking":
@@ -301,12 +312,24 @@ class Cells:
         dataset = self.models.sources.dataset(task, (table.split,), asking.variant)
         inputs = _inputs(pretrained, dataset)
         style = asking.style if asking.needs.asks == "cloze" else ""
-        about = "-".join(filter(None, (task.name, how.mode, style)))
+        at = f"at{pretrained.spec.at}" if pretrained.kind == "snapshot" else ""
+        about = "-".join(filter(None, (task.name, how.mode, style, at)))
         name = slug(f"{asking.variant.name}-{about}-s{pretrained.spec.seed}")
         spec, carried = decided(spec, self.grid.known)
         made = Step("zeroshot", name, spec, inputs, carried)
         predicted = self.models.once(("zeroshot", made.digest), lambda: made)
         return Trial({}, predicted, self._score(column, asking, table.split, predicted, dataset))
+
+    def _curve(
+        self, table: Table, column: Column, asking: "Asking", pretrained: Step
+    ) -> tuple[Point, ...]:
+        """The scores on the way of a pretraining; of finetuned models there are none."""
+        if asking.needs.trained:
+            return ()
+        return tuple(
+            Point(snapshot, self._zero_shot(table, column, asking, snapshot).score)
+            for snapshot in self.models.snapshots(pretrained)
+        )
 
     def _score(
         self,

@@ -5,7 +5,7 @@ A pretraining is a variant at the grid's scale and recipe, with what a row overr
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from ablations.budget import steps
@@ -19,6 +19,7 @@ from harness.grid import checkpoints
 from harness.grid.schema import Grid
 from harness.grid.sources import Sources
 from harness.steps.pretrain import Pretrain
+from harness.steps.snapshot import Snapshot, spaced
 from harness.steps.step import Step, slug
 from harness.steps.tokens import Tokens
 from harness.steps.vocabulary import Vocabulary
@@ -109,4 +110,22 @@ class Models:
         )
         inputs = {"tokens": self.tokens(variant), "tokenizer": tokenizer}
         spec, carried = decided(spec, grid.known)
-        return Step("pretrain", slug(f"{variant.name}-{scale.name}-s{seed}"), spec, inputs, carried)
+        on_the_way = spaced(settings.steps, grid.curve)
+        how = carried | ({"snapshots": on_the_way} if on_the_way else {})
+        return Step("pretrain", slug(f"{variant.name}-{scale.name}-s{seed}"), spec, inputs, how)
+
+    def snapshots(self, pretrained: Step) -> tuple[Step, ...]:
+        """The models on a pretraining's way, as many as the grid's curves have points before its
+        end; none of a checkpoint."""
+        if pretrained.kind != "pretrain":
+            return ()
+        places = spaced(pretrained.spec.optimisation.steps, self.grid.curve)
+        return tuple(
+            self.once(("snapshot", pretrained.digest, at), partial(self._snapshot, pretrained, at))
+            for at in places
+        )
+
+    def _snapshot(self, pretrained: Step, at: int) -> Step:
+        spec, carried = decided(Snapshot(at, pretrained.spec), self.grid.known)
+        inputs = {"pretrain": pretrained, **pretrained.inputs}
+        return Step("snapshot", f"{pretrained.name}-at{at}", spec, inputs, carried)

@@ -265,6 +265,13 @@ class Grid(_Model):
     clean: bool = Field(
         False, description="score also without evaluation rows that a model has read"
     )
+    curve: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="points of a pretraining, log-spaced, at which what needs no finetuning is "
+        "measured; the last is its end",
+    )
     match: Unit = Field("positions", description="what every pretraining gets as much of as GLM's")
     recipe: str = Field("paper", description="whose hyperparameters: `harness list recipes`")
     precision: Literal["auto", "fp32", "bf16"] = Field(

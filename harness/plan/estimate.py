@@ -56,8 +56,10 @@ def _tokenizer(step: Step) -> Cost:
 
 
 def _pretrain(step: Step) -> Cost:
-    """FLOPs from the objective's average amounts, and the bytes of the weights."""
-    return Cost(planned(step)["flops"], 4.0 * shape(step).parameters())
+    """FLOPs from the objective's average amounts, and the bytes of the weights, the snapshots'
+    too: what a step of kind `snapshot` has are links to them."""
+    models = 1 + len(step.how.get("snapshots", ()))
+    return Cost(planned(step)["flops"], 4.0 * shape(step).parameters() * models)
 
 
 def _finetune(step: Step) -> Cost:

@@ -5,6 +5,7 @@ world                the built-in world's files
     tokenizer        a vocabulary, trained on the corpus or read from files
       tokens         the corpus as token ids
         pretrain     a model
+          snapshot   the model that it was after some of its steps
         checkpoint   a model that was trained elsewhere
   dataset            one task's checked rows
     leakage          evaluation rows that occur in training rows or in the corpus
@@ -21,6 +22,7 @@ KINDS = {
     "tokenizer": "harness.steps.vocabulary:Vocabulary",
     "tokens": "harness.steps.tokens:Tokens",
     "pretrain": "harness.steps.pretrain:Pretrain",
+    "snapshot": "harness.steps.snapshot:Snapshot",
     "checkpoint": "harness.steps.checkpoint:Checkpoint",
     "finetune": "harness.steps.finetune:Finetune",
     "zeroshot": "harness.steps.finetune:ZeroShot",

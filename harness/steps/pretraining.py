@@ -79,13 +79,13 @@ def run(
             precision=spec.precision,
             lead=rank == 0,
             across=lambda loss: _over_processes(loss, world) / world,
+            keep=work.how.get("snapshots", ()),
         )
     finally:
         if isinstance(source, loop.Ahead):
             source.close()
     if rank == 0:
-        ledger["seconds"] *= world  # device-seconds
-        _write(work, model, spec.objective, ledger, device)
+        _write(work, model, spec.objective, ledger, device, world)
 
 
 def vocabulary(spec: Pretrain, special: Special) -> Special:
@@ -162,11 +162,19 @@ def _write(
     objective: Objective,
     ledger: dict[str, float],
     device: torch.device,
+    world: int,
 ) -> None:
-    """Write the finished model, how it is asked and its ledger; drop what it went on from."""
+    """Write the finished model, how it and its snapshots are asked, and their ledgers; drop what
+    it went on from."""
     checkpoints.save(work.folder, model)
     sentinels = objective.extra_tokens(model.shape.positions).sentinels
-    asked.write(work.folder, asked.Asked(objective.layout, sentinels))
     facts = {"device": loop.name_of(device), "parameters": model.shape.parameters()}
-    (work.folder / "ledger.json").write_text(json.dumps(ledger | facts, indent=1))
+    ledgers = {work.folder: ledger}
+    for snapshot in sorted((work.folder / loop.SNAPSHOTS).glob("*")):
+        ledgers[snapshot] = checkpoints.beside(snapshot)["ledger"]
+    for folder, spent in ledgers.items():
+        asked.write(folder, asked.Asked(objective.layout, sentinels))
+        device_seconds = {"seconds": spent["seconds"] * world}
+        written = spent | device_seconds | facts
+        (folder / "ledger.json").write_text(json.dumps(written, indent=1))
     shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from harness.grid.expansion import Cell, Expansion, Trial
+from harness.grid.expansion import Cell, Expansion, Point, Trial
 from harness.grid.schema import Grid
 from harness.plan.why import changes
 from harness.steps.step import Step, ordered
@@ -100,9 +100,21 @@ class _View:
             "floors": beside.floors(cell, self.store),
             "leaked": beside.leaked(cell, self.store),
             "clean": beside.clean(chosen, self.store),
+            "curve": [self._point(point) for point in cell.curve],
             "state": state,
             "reason": reason,
             "earlier_code": self._earlier(chosen),
+        }
+
+    def _point(self, point: Point) -> dict[str, Any]:
+        """A score on the way of a pretraining."""
+        state, reason = self._state(Trial({}, point.score.inputs["predictions"], point.score))
+        return {
+            "step": point.snapshot.spec.at,
+            "score": self._folder(point.score),
+            "pretrain": self._folder(point.snapshot),
+            "state": state,
+            "reason": reason,
         }
 
     def _conditions(self, cell: Cell) -> str:
