@@ -87,9 +87,9 @@ class Result:
         return "\n".join(render.terminal(table) for table in self._built)
 
     def _repr_html_(self) -> str:
-        from results import render
+        from results import frames
 
-        return "".join(render.html(table) for table in self._built)
+        return "".join(frames.html(table) for table in self._built)
 
 
 @dataclass(frozen=True, eq=False)

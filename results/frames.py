@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from results import predictions, render, wording
+from results import escapes, predictions, render, wording
 from results.scores import Manifest
 from results.tables import Table
 
@@ -33,6 +33,15 @@ def printed(table: Table) -> "pd.DataFrame":
     ]
     systems = pd.Index([line.label for line in table.lines], name="System")
     return pd.DataFrame(rows, index=systems, columns=["Seeds", *heads])
+
+
+def html(table: Table) -> str:
+    """The printed table for a notebook, with its notes: nothing of it needs a style sheet."""
+    notes = [f"[{index}] {reason}" for reason, index in wording.footnotes(table).items()]
+    said = [escapes.html(text) for text in (*wording.legend(table), *table.notes, *notes)]
+    items = "".join(f"<li>{text}</li>" for text in said)
+    heading = escapes.html(wording.heading(table))
+    return f"<h4>{heading}</h4>{printed(table).to_html()}<ul>{items}</ul>"
 
 
 def tidy(table: Table) -> "pd.DataFrame":
