@@ -17,7 +17,7 @@ from results.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DRAWING = 3  # to be raised when the drawing itself changes
+DRAWING = 5  # to be raised when the drawing itself changes
 MODES = ("unidirectional", "bidirectional")
 _COLOURS = {"unidirectional": "#4c78a8", "bidirectional": "#f58518"}
 
@@ -60,22 +60,35 @@ def interval(entry: Entry) -> tuple[float | None, float | None]:
     return examples(entry) or (None, None)
 
 
-def figure4(table: Table, png: Path, svg: Path) -> None:
-    """Draw `table` to two files: one panel a column, uni- and bidirectional bars side by side."""
+def figure4(table: Table, png: Path, svg: Path) -> bool:
+    """Draw `table` to two files: one panel a column, uni- and bidirectional bars side by side.
+
+    False, and nothing is drawn, where there is no number yet.
+    """
     panels = [(column.label, bars(table, column.id)) for column in table.columns]
-    lower = [not table.lines[0].cells[column.id][0].higher_is_better for column in table.columns]
+    if not any(bar.value is not None for _, drawn in panels for bar in drawn):
+        return False
+    lower = [_lower(table, column.id) for column in table.columns]
 
     def paint(figure: "Figure") -> None:
         axes = figure.subplots(1, len(panels), squeeze=False)[0]
         for axis, (label, drawn), down in zip(axes, panels, lower):
             _panel(axis, drawn)
-            title = f"{label} ({'lower' if down else 'higher'} is better)"
-            axis.set_title(drawing.text(title), fontsize=10)
+            better = "" if down is None else f" ({'lower' if down else 'higher'} is better)"
+            axis.set_title(drawing.text(f"{label}{better}"), fontsize=10)
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
 
-    size = (4.6 * len(panels) + 0.4, 4.0)
+    systems = max(len({bar.system for bar in drawn}) for _, drawn in panels)
+    size = (max(4.6, 0.6 * systems + 0.8) * len(panels) + 0.4, 4.4)
     drawing.save([png, svg], (DRAWING, panels, lower), size, paint)
+    return True
+
+
+def _lower(table: Table, column: str) -> bool | None:
+    """Whether less is better in a column; None where no run has said so yet."""
+    known = [line.cells[column][0] for line in table.lines if line.cells[column][0].runs]
+    return not known[0].higher_is_better if known else None
 
 
 def _panel(axis, drawn: Sequence[Bar]) -> None:
@@ -100,15 +113,11 @@ def _panel(axis, drawn: Sequence[Bar]) -> None:
                 axis.errorbar([x], [bar.value], ends, fmt="none", ecolor=INK, capsize=3, zorder=3)
     if logarithmic:
         axis.set_yscale("log")
+    elif not any(values):
+        axis.set_ylim(0, 1)
     axis.set_xlim(-0.6, len(systems) - 0.4)
-    axis.set_xticks(range(len(systems)), [_wrapped(drawing.text(s)) for s in systems], fontsize=7.5)
+    names = [drawing.text(system) for system in systems]
+    slant = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
+    axis.set_xticks(range(len(systems)), names, fontsize=7.5, **slant)
     axis.grid(axis="y", color=GRID, linewidth=0.6, zorder=0)
     axis.set_axisbelow(True)
-
-
-def _wrapped(system: str) -> str:
-    return (
-        system.replace(", ", ",\n")
-        .replace(" – ", "\n– ")
-        .replace(" positional encoding", "\npositions")
-    )

@@ -92,8 +92,8 @@ def _drawn(
     paths = []
     for table in built:
         if table.id == "figure4":
-            paths += [folder / "figure4.png", folder / "figure4.svg"]
-            figure.figure4(table, *paths)
+            pair = [folder / "figure4.png", folder / "figure4.svg"]
+            paths += pair if figure.figure4(table, *pair) else []
     if forest.draw(verdicts, folder / "claims.svg"):
         paths.append(folder / "claims.svg")
     if curves.loss(runs, folder / "loss.svg"):

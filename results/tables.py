@@ -56,6 +56,11 @@ class Table:
     place: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def begun(self) -> bool:
+        """Whether any run has given a number."""
+        return any(e.runs for line in self.lines for es in line.cells.values() for e in es)
+
 
 def build(store: Path | str, grid: str) -> list[Table]:
     """Every table of a grid, in the manifest's order; missing cells are shown, not left out."""

@@ -96,15 +96,16 @@ def _cell(
     entry: Entry, line: Line, notes: Mapping[str, int], gates: Mapping[str, str]
 ) -> dict[str, Any]:
     found = entry.summary
-    number, _, interval = wording.ours(entry).partition(" [")
+    sign = wording.mark(entry)
+    number, _, spread = wording.ours(entry).removesuffix(sign).rstrip().partition(" ")
     floor = ""
     if line.kind == "floor" and entry.floors:
         floor = ", ".join(FLOORS.get(name, name) for name in entry.floors)
     return {
         "sort": "" if found is None else f"{found.mean:.6g}",
         "missing": wording.dash(entry, dict(notes)) if found is None else "",
-        "number": number if found else "",
-        "interval": f"[{interval}" if interval else "",
+        "number": f"{number} {sign}".rstrip() if found else "",
+        "interval": spread,
         "gate": entry.untestable,
         "letter": gates.get(entry.untestable, ""),
         "versus": checklist.difference(entry.versus, entry.unit) if entry.versus else "",

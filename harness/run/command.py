@@ -107,19 +107,23 @@ def _run(options: argparse.Namespace, command: str) -> int:
     if sessions.state(schedule) == sessions.INTERRUPTED:
         done = schedule.tally()["done"]
         print(f"interrupted: {done} steps are done. Go on with: {command}", flush=True)
+        report(session.store, grid.name, begun=True)
     else:
         report(session.store, grid.name)
         _close(schedule, time.monotonic() - began, options.quiet)
     return sessions.state(schedule)
 
 
-def report(store: Any, name: str) -> None:
-    """Write the tables in every format and print them."""
+def report(store: Any, name: str, begun: bool = False) -> None:
+    """Write the tables in every format and print them; with `begun` only those with a number."""
     from results import render, tables
     from results import report as reports
 
+    built = [each for each in tables.build(store.root, name) if each.begun or not begun]
+    if not built:
+        return
     paths = reports.write(store.root, name)
-    for table in tables.build(store.root, name):
+    for table in built:
         print(render.terminal(table))
     print(f"report: {os.path.relpath(paths[0])}", flush=True)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.run import command
+from harness.store.store import Store
 from results import figure, ledger, report, scores, tables
 from tests.results.world import (
     SUPERGLUE,
@@ -181,6 +183,15 @@ def test_a_log_with_other_lines_half_lines_and_repeated_steps_gives_its_curve():
     assert ledger.losses(log) == [(1, 9.0), (2, 7.5)]
 
 
+@pytest.mark.parametrize("steps", [60, 9000])
+def test_a_resumed_runs_curve_is_that_of_a_run_that_was_never_stopped(steps):
+    lines = [json.dumps({"event": "step", "step": s, "loss": 1 / s}) for s in range(1, steps + 1)]
+    undisturbed = '{"event":"begin"}\n' + "\n".join(lines) + "\n"
+    stopped = '{"event":"begin"}\n' + "\n".join(lines[: steps // 2]) + '\n{"event":"st'
+    resumed = stopped + '\n{"event":"begin"}\n' + "\n".join(lines[steps // 3 :]) + "\n"
+    assert ledger.losses(resumed) == ledger.losses(undisturbed)
+
+
 def test_a_long_curve_is_thinned_to_means():
     curve = ledger.thinned([(step, float(step)) for step in range(10_000)])
     assert len(curve) == ledger.POINTS
@@ -260,6 +271,30 @@ def test_a_long_output_is_cut_on_the_page(tmp_path):
     page = (tmp_path / "grids/g/tables/index.html").read_text()
     assert "w" * 600 + "…" in page
     assert "w" * 601 not in page
+
+
+def test_an_interrupted_run_prints_the_tables_that_have_a_number(tmp_path, capsys):
+    world = World(tmp_path)
+    world.tables += [table(id, [row("a")], [column("copa")]) for id in ("begun", "later")]
+    world.put(cell("begun", "a", "copa"), acc=0.5)
+    world.write()
+    command.report(Store(tmp_path), "g", begun=True)
+    said = capsys.readouterr().out
+    assert "begun. The begun." in said and "later. The later." not in said
+    assert "report: " in said
+
+    empty = World(tmp_path, "empty")
+    empty.tables.append(table("later", [row("a")], [column("copa")]))
+    empty.write()
+    command.report(Store(tmp_path), "empty", begun=True)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_figure_without_a_number_is_not_drawn(tmp_path):
+    world = full(tmp_path)
+    world.cells = [cell for cell in world.cells if cell["table"] != "figure4"]
+    names = {path.name for path in report.write(world.write(), "full")}
+    assert "figure4.md" in names and "figure4.svg" not in names
 
 
 def test_an_empty_grid_still_gives_a_page(tmp_path):
