@@ -7,8 +7,15 @@
                     2020, equation 1): a text of n tokens is read n times
                     [CLS] [MASK] t1 t2 [EOS] | [CLS] t0 [MASK] t2 [EOS] | ...
 
+    bound           the mean of n / k times the sum of log p(masked token | all that are seen) over
+                    k = 1 .. n and all sets of k masked tokens: at most the log-likelihood of a text
+                    whose length is known (masked diffusion's evidence bound); estimated with
+                    `shares` values of k spread evenly over 1 .. n and one set for each
+                    [CLS] [MASK] t1 t2 [EOS] | [CLS] t0 [MASK] [MASK] [EOS] | ...
+
 A pseudo-likelihood is no probability: its sums are compared with one another and with nothing else.
-Texts are read in batches of like lengths; logits exist at the targets only.
+Which tokens a bound masks depends on the length and the seed alone, so that texts of one length are
+compared under the same masks. Texts are read in batches of like lengths; logits exist at the targets only.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,10 +40,13 @@ from tasks.spec import Answer, Compare, Question
 
 @dataclass(frozen=True)
 class ComparisonStyle:
-    """`masked` masks each token in turn instead of reading from left to right; see the module."""
+    """`masked` masks each token in turn instead of reading from left to right, or with `shares`
+    many at once, for the bound; see the module."""
 
     layout: Layout = BLANK
     masked: bool = False
+    shares: int = 0
+    seed: int = 0
 
     def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
         """Nothing is added to the model."""
@@ -86,6 +96,15 @@ class ComparisonStyle:
         reads = range(first, first + len(ids))
         return sequence(tokens, range(len(tokens)), zeros, zeros, reads, wanted)
 
+    def _read(self, row: Row, mask: int) -> Item:
+        """All that is read of a text, and (as the plan) what each predicted token counts."""
+        if self.shares:
+            rows, weights = _partly_masked(row, mask, self.shares, self.seed)
+            return Item(None, rows, plan=weights)
+        return Item(
+            None, _masked(row, mask) if self.masked else (row,), plan=np.ones(len(row.read_R))
+        )
+
     def loss(
         self,
         model: Backbone,
@@ -113,12 +132,13 @@ class ComparisonStyle:
             target = np.concatenate([s.target_R for item in group for s in item.sequences])
             plain, every = np.zeros(len(target), bool), np.arange(len(target))
             logs, _ = score(model, hidden_RH, every, target, plain, special.size, exact=False)
-            counts = [sum(len(s.target_R) for s in item.sequences) for item in group]
-            return [float(part.sum()) for part in logs.double().split(counts)]
+            weights = np.concatenate([item.plan for item in group])
+            logs = logs.double() * torch.as_tensor(weights, device=logs.device)
+            counts = [len(item.plan) for item in group]
+            return [float(part.sum()) for part in logs.split(counts)]
 
         rows = [row for item in items for row in item.sequences]
-        parts = [_masked(row, special.mask) if self.masked else (row,) for row in rows]
-        alone = [Item(None, part) for part in parts]
+        alone = [self._read(row, special.mask) for row in rows]
         scores = iter(read_each(model, alone, batch_positions, totals))
         answers = []
         for item in items:
@@ -136,6 +156,27 @@ class ComparisonStyle:
                 )
             )
         return answers
+
+
+def _partly_masked(
+    row: Row, mask: int, shares: int, seed: int
+) -> tuple[tuple[Row, ...], np.ndarray]:
+    """The row under `shares` sets of masks, and the weight of every token that one of them hides.
+
+    The sizes are a systematic sample of 1 .. n: each is as likely, and they lie evenly.
+    """
+    n = len(row.read_R)
+    rng = np.random.Generator(np.random.Philox(key=[seed, n]))
+    sizes = 1 + (n * (np.arange(shares) + rng.random()) / shares).astype(np.int64)
+    rows, weights = [], []
+    for size in sizes.tolist():
+        hidden = np.sort(rng.permutation(n)[:size])
+        tokens_L = row.tokens_L.copy()
+        tokens_L[row.read_R[hidden]] = mask
+        seen = replace(row, tokens_L=tokens_L, read_R=row.read_R[hidden])
+        rows.append(replace(seen, target_R=row.target_R[hidden]))
+        weights += [n / size / shares] * size
+    return tuple(rows), np.array(weights)
 
 
 def _masked(row: Row, mask: int) -> tuple[Row, ...]:

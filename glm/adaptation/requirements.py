@@ -82,6 +82,12 @@ REQUIREMENTS: Mapping[str, Requirement] = {
         "which of two texts is likelier, read from left to right, without finetuning",
         trained=False,
     ),
+    "likelihood-bound": Requirement(
+        "likelihood",
+        "likelihood bound",
+        "which of two texts has the higher bound on its likelihood, without finetuning",
+        trained=False,
+    ),
     "pseudo-likelihood": Requirement(
         "likelihood",
         "masked tokens",

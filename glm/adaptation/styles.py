@@ -82,6 +82,7 @@ STYLES: Mapping[str, Style] = {
     "untrained-continuation": ContinuationStyle(),
     "untrained-bert-cloze": BertClozeStyle(),
     "likelihood": ComparisonStyle(),
+    "likelihood-bound": ComparisonStyle(masked=True, shares=16),
     "pseudo-likelihood": ComparisonStyle(masked=True),
     "pseudo-lm": PseudoStyle(),
 }

@@ -32,9 +32,10 @@ class MaskedDiffusion:
     normalises by the words that 1 / t stands for, not by their exact number. [CLS] and end tokens
     are never masked, so the bound is one on the words.
 
-    The model fills blanks of known lengths by iterated unmasking, the surest token first, and gives
-    bounds on likelihoods. It does not write answers of unknown length: whoever was never shown
-    where a text ends could only fill a length that is given from outside.
+    The model fills blanks of known lengths by iterated unmasking, the surest token first, and
+    compares texts by bounds on their likelihoods. It does not write answers of unknown length:
+    whoever was never shown where a text ends could only fill a length that is given from outside.
+    Nor has it a perplexity: a bound beside exact ones would be read as one of them.
     """
 
     least: Annotated[float, Gt(0), Le(1), "smallest share of masked words"] = 0.01

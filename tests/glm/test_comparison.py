@@ -1,5 +1,7 @@
 """Likelihoods of whole texts against the plain computation, a token at a time."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -117,3 +119,44 @@ def test_a_text_that_cannot_be_read_whole_is_refused():
     for text in (numbers(list(range(5, 44))), ""):
         with pytest.raises(UserError, match=r"question 1: a text of (39|0) tokens"):
             style.encode([Compare("1", (text, "7"))], TOKENIZER, 40)
+
+
+@torch.no_grad()
+def bound_of(made, ids: list[int], sets) -> float:
+    """The mean over `sets` of masked places of n / k times what they cost, a row for each token."""
+    total = 0.0
+    for hidden in sets:
+        shown = [TINY.mask if k in hidden else id for k, id in enumerate(ids)]
+        tokens = [TINY.cls, *shown, TINY.eos]
+        zeros = [0] * len(tokens)
+        for k in hidden:
+            row = sequence(tokens, range(len(tokens)), zeros, zeros, [k + 1])
+            batch = tensors(lay([row], TINY.pad))
+            state = made(batch).flatten(0, 1)[batch.index_M]
+            logs = made.logits(state)[0, : TINY.size].log_softmax(-1)
+            total += len(ids) / len(hidden) * logs[ids[k]].item()
+    return total / len(sets)
+
+
+def test_a_bounds_estimates_are_those_of_the_plain_mean_over_all_sets_of_masks():
+    ids, made = [7, 8, 9, 10], model()
+    question = Compare("0", (numbers(ids),), (0,), "")
+    by_size = [list(combinations(range(4), k)) for k in range(1, 5)]
+    exact = float(np.mean([bound_of(made, ids, sets) for sets in by_size]))
+    estimates = []
+    for seed in range(200):
+        style = ComparisonStyle(masked=True, shares=4, seed=seed)
+        items = style.encode([question], TOKENIZER, 40)
+        estimates.append(style.answer(made, None, items, TOKENIZER)[0].scores[0])
+    error = np.std(estimates) / len(estimates) ** 0.5
+    assert abs(np.mean(estimates) - exact) < 4 * error and error > 0
+
+
+def test_a_bound_is_the_same_whatever_is_read_beside_it():
+    style = ComparisonStyle(masked=True, shares=16)
+    alone, together = compared(style, 1), compared(style)
+    for one, other in zip(alone, together, strict=True):
+        assert one.scores == pytest.approx(other.scores, rel=1e-5)
+    # One token has one set of masks: its bound is its likelihood.
+    single = TEXTS[0]
+    assert together[0].scores[0] == pytest.approx(bound_of(model(), single, [(0,)]), rel=1e-5)
