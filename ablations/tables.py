@@ -1,4 +1,4 @@
-"""The paper's tables as grids: rows name what competes, columns name what is asked.
+"""The paper's tables, and two of our own, as grids: rows compete, columns name what is asked.
 
 A table is its own grid: its rows times its columns are the trials. A row without a variant is a
 system that is only quoted; it stays visible with its reason. `paper` is the row's id in the file of
@@ -23,6 +23,7 @@ class Row:
     group: str = ""
     reason: str = ""  # why a row without a variant is not run
     control: str = ""  # aa | planted: a copy of the reference row that tells what a table can see
+    unasked: Mapping[str, str] = field(default_factory=dict)  # columns that it has not, with why
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows x columns, on one split. `average` adds the unweighted mean over the columns."""
+    """Rows x columns, on one split. `average` adds the unweighted mean over the columns.
+
+    In a `partial` table a row has only the columns that its system can be asked; elsewhere a pair
+    that cannot be asked is an error of whoever wrote the table.
+    """
 
     id: str
     title: str
@@ -47,6 +52,7 @@ class Table:
     split: str = "dev"
     average: bool = False
     reference: str = ""  # the row that differences are taken against
+    partial: bool = False
 
 
 BOOKWIKI = "Pretrained on BookCorpus and Wikipedia"
@@ -230,6 +236,62 @@ FIGURE_4 = Table(
     reference="GLM_Doc_uni",
 )
 
+UNIDIRECTIONAL = {"mode": "unidirectional"}
+
+# Objectives beside the paper's, each with the styles that it can be asked in.
+_OBJECTIVES = (
+    Row("GLM", "GLM, short spans", "glm-large"),
+    Row("GLM_Doc", "GLM, short spans and documents", "glm-doc"),
+    Row("T5_like", "Like T5: no shuffling, sentinels", "glm-large/t5-like"),
+    Row("MASS_like", "Like MASS: half of the text", "glm-large/mass-like"),
+    Row("UL2_like", "Like UL2: three denoisers", "glm-large/ul2-like"),
+    Row("PrefixLM", "Prefix LM", "prefix-lm-large"),
+    Row("UniLM", "UniLM", "unilm-large"),
+    Row("GPT", "GPT", "gpt-large"),
+    Row("GPT_BERT", "GPT-BERT", "gpt-bert-large"),
+    Row("BERT", "BERT", "bert-large"),
+    Row(
+        "RoBERTa",
+        "RoBERTa",
+        reason="BERT's objective here, which has no next sentence prediction and draws its masks "
+        "anew, with another vocabulary and recipe: `roberta-large` is for the paper's scale",
+    ),
+    Row("SpanBERT", "SpanBERT, no boundary objective", "spanbert-large"),
+    Row("Diffusion", "Masked diffusion", "diffusion-large"),
+    Row("XLNet", "XLNet", reason="its permuted objective needs two streams of attention"),
+    Row("BLM", "BLM", reason="it writes into blanks that move, which no batch of ours holds"),
+)
+
+OBJECTIVES = Table(
+    "objectives",
+    "What the same model learns from other objectives under the same budget",
+    _OBJECTIVES,
+    (
+        *(column for column in SUPERGLUE if column.id in ("rte", "copa", "wic", "boolq")),
+        Column("yahoo_r20", "Yahoo infilling 20% BLEU", "yahoo", ("bleu",), {"ratio": 0.2}),
+        Column("xsum", "XSum RG-1/RG-2/RG-L", "xsum", ("rg1", "rg2", "rgl")),
+    ),
+    reference="GLM",
+    partial=True,
+)
+
+LIKELIHOODS = Table(
+    "likelihoods",
+    "What the same objectives say of texts, without finetuning",
+    _OBJECTIVES,
+    (
+        Column("heldout", "Held-out perplexity", "heldout", ("ppl", "bpb"), UNIDIRECTIONAL),
+        Column("blimp", "BLiMP Acc.", "blimp", ("acc",)),
+    ),
+    split="test",
+    reference="GLM",
+    partial=True,
+)
+
 TABLES: Mapping[str, Table] = {
-    table.id: table for table in (TABLE_1, TABLE_2, TABLE_3, TABLE_4, TABLE_5, TABLE_6, FIGURE_4)
+    table.id: table
+    for table in (
+        *(TABLE_1, TABLE_2, TABLE_3, TABLE_4, TABLE_5, TABLE_6, FIGURE_4),
+        *(OBJECTIVES, LIKELIHOODS),
+    )
 }

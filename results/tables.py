@@ -98,7 +98,9 @@ def _table(
         filled = {}
         for column in columns:
             found = [cells.get((spec["id"], row["id"], column.id, m), []) for m in column.metrics]
-            filled[column.id] = tuple(map(gathered, column.metrics, found))
+            entries = tuple(map(gathered, column.metrics, found))
+            why = row.get("unasked", {}).get(column.id)
+            filled[column.id] = tuple(replace(e, reason=why) for e in entries) if why else entries
         if average:
             filled["avg"] = (averaged(filled, columns, printed),)
         lines.append(_line(grid, spec, row, labels[row["id"]], filled))

@@ -15,7 +15,9 @@
 
 A pseudo-likelihood is no probability: its sums are compared with one another and with nothing else.
 Which tokens a bound masks depends on the length and the seed alone, so that texts of one length are
-compared under the same masks. Texts are read in batches of like lengths; logits exist at the targets only.
+compared under the same masks.
+
+Texts are read in batches of like lengths; logits exist at the targets only.
 """
 
 from collections.abc import Iterable, Sequence

@@ -281,9 +281,10 @@ class Check:
             idle = set(found.asking) | set(found.finetune)
             for column, place in zip(table.columns, columns):
                 task = self.known.tasks[column.task]
-                why = unaskable(row, variant, task, styles)
+                why, remedy = unaskable(row, variant, task, styles)
+                if why and not table.partial:
+                    refused.setdefault(f"{why}: {remedy}", []).append(task.title)
                 if why:
-                    refused.setdefault(why, []).append(task.title)
                     continue
                 style = style_of(row, task, variant, styles)
                 if variant.checkpoint is None and not styles[style].trained:
@@ -381,8 +382,10 @@ class Check:
             )
 
 
-def unaskable(row: Row, variant: Variant, task: Task, styles: Mapping[str, Requirement]) -> str:
-    """Why a task cannot be put to a row's system, with what could be done; "" where it can."""
+def unaskable(
+    row: Row, variant: Variant, task: Task, styles: Mapping[str, Requirement]
+) -> tuple[str, str]:
+    """Why a task cannot be put to a row's system ("" where it can), and what could be done."""
     layout = variant.objective.layout
     fits = fitting(task.styles, layout, styles)
     use = f"use {' or '.join(fits)}" if fits else "give it another table"
@@ -391,13 +394,13 @@ def unaskable(row: Row, variant: Variant, task: Task, styles: Mapping[str, Requi
     if not row.style:
         wanted = sorted({needs.serves for needs in styles.values() if needs.asks in offered})
         asked_for = " or ".join(wanted)
-        return "" if fits else f"cannot be asked: that needs {asked_for}, and {only}: {use}"
+        return ("", "") if fits else (f"cannot be asked: that needs {asked_for}, and {only}", use)
     needed = styles[row.style]
     if needed.asks not in offered:
-        return f"cannot be asked as `{row.style}`: {use}"
+        return f"cannot be asked as `{row.style}`", use
     if row.style not in fits:
-        return f"cannot be asked as `{row.style}`: that needs {needed.serves}, and {only}: {use}"
-    return ""
+        return f"cannot be asked as `{row.style}`: that needs {needed.serves}, and {only}", use
+    return "", ""
 
 
 def _splits(task: Task) -> tuple[str, ...]:

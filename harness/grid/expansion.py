@@ -16,6 +16,7 @@ from ablations.systems import Variant
 from ablations.tables import Column, Row, Table
 from glm.adaptation.requirements import Requirement
 from harness.code.catalogue import decided
+from harness.grid.check import unaskable
 from harness.grid.conditions import conditions
 from harness.grid.controls import OTHER_SEEDS, Floor, controlled, halved, reference
 from harness.grid.models import Models
@@ -92,16 +93,36 @@ class Expansion:
 def expand(grid: Grid) -> Expansion:
     """Unfold a checked grid."""
     build = Cells(Models(grid, scaled(grid)))
-    tables = tuple(controlled(table, grid.controls) for table in grid.resolved_tables)
+    tables = tuple(
+        controlled(_askable(table, grid) if table.partial else table, grid.controls)
+        for table in grid.resolved_tables
+    )
     cells = tuple(
         cell
         for table in tables
         for row in table.rows
         if row.variant
         for column in table.columns
+        if column.id not in row.unasked
         for cell in build.cells(table, row, column)
     )
     return Expansion(tables, cells)
+
+
+def _askable(table: Table, grid: Grid) -> Table:
+    """The table with what its rows cannot be asked marked so."""
+    known = grid.known
+
+    def unasked(row: Row) -> dict[str, str]:
+        variant = overrides(row).of(known.systems[str(row.variant)], known.objectives)
+        whys = {
+            column.id: unaskable(row, variant, known.tasks[column.task], known.requirements)[0]
+            for column in table.columns
+        }
+        return {column: why for column, why in whys.items() if why}
+
+    rows = (replace(row, unasked=unasked(row)) if row.variant else row for row in table.rows)
+    return replace(table, rows=tuple(rows))
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def test_all_tables_share_what_is_the_same(made: Made):
     together = made(f"tables: [{', '.join(names)}]")
     apart = [made(f"tables: [{name}]") for name in names]
     large = [cell for cell in together.cells if cell.pretrain.name == "glm-large-micro-s0"]
-    assert len({cell.table for cell in large}) == 6  # all but Table 2, which has RoBERTa's only
+    assert len({cell.table for cell in large}) == 8  # all but Table 2, which has RoBERTa's only
     assert len({cell.pretrain.digest for cell in large}) == 1
     assert digests(together) == set().union(*map(digests, apart))
     assert len(together.steps) < sum(len(each.steps) for each in apart)
@@ -510,3 +510,25 @@ def test_a_cloze_can_be_asked_of_a_model_as_it_is(made: Made):
     assert all(
         "style:untrained-bert-cloze|" in s for c in asked for s in c.trials[0].score.spec.signatures
     )
+
+
+# --- what a system cannot be asked
+
+
+def test_a_partial_table_has_no_cell_for_what_a_system_cannot_be_asked_and_says_why(made: Made):
+    found = made("tables: [objectives, likelihoods]")
+    rows = {(table.id, row.id): row for table in found.tables for row in table.rows}
+    assert not rows["objectives", "GLM"].unasked and not rows["likelihoods", "GPT"].unasked
+    assert set(rows["objectives", "BERT"].unasked) == {"xsum"}
+    assert "needs one blank" in rows["objectives", "BERT"].unasked["xsum"]
+    diffusion = rows["likelihoods", "Diffusion"].unasked
+    assert set(diffusion) == {"heldout"} and "give it another" not in diffusion["heldout"]
+    there = {(cell.table, cell.row, cell.column) for cell in found.cells}
+    for table in found.tables:
+        for row in table.rows:
+            asked = {c.id for c in table.columns if (table.id, row.id, c.id) in there}
+            wanted = {c.id for c in table.columns} if row.variant else set()
+            assert asked == wanted - set(row.unasked), row.id
+    (bound,) = (c for c in found.cells if (c.row, c.column) == ("Diffusion", "blimp"))
+    assert bound.trials[0].predictions.spec.style == "likelihood-bound"
+    assert "likelihood-bound" in bound.trials[0].score.spec.signatures[0]

@@ -325,3 +325,15 @@ def test_a_planted_row_is_measured_otherwise_on_purpose(world):
     half = cell("table1", "a_planted", "copa", conditions="scale:micro|pretrain:steps=1")
     world.put(half, acc=0.5)
     assert not any("not all rows" in note for note in built(world).notes)
+
+
+def test_what_a_system_cannot_be_asked_is_said_where_its_number_would_stand(world):
+    bert = row("bert") | {"unasked": {"xsum": "cannot be asked: it writes nothing"}}
+    columns = [column("copa"), column("xsum", ["rg1"])]
+    world.tables.append(table("mine", [row("glm"), bert], columns))
+    for name in ("glm", "bert"):
+        world.put(cell("mine", name, "copa"), acc=0.5)
+    found = built(world)
+    assert entry(found, "bert", "xsum").reason == "cannot be asked: it writes nothing"
+    assert entry(found, "glm", "xsum").reason == "no cell of this grid"
+    assert entry(found, "bert", "copa").summary.mean == pytest.approx(50)
