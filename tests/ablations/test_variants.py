@@ -142,10 +142,10 @@ def test_every_column_of_the_paper_tables_names_a_task_and_metrics_that_exist():
 
 def test_the_deviation_of_initial_weights_follows_the_width_and_is_the_papers_at_its_scale():
     large = VARIANTS["glm-large"]
-    paper = architecture(large, SCALES["paper"], "paper")
+    paper = architecture(large, SCALES["paper"], RECIPES["paper"])
     assert paper.deviation == 0.02
     for scale in SCALES.values():
-        shape = architecture(large, scale, "paper")
+        shape = architecture(large, scale, RECIPES["paper"])
         # A sum over the width has the paper's deviation, whatever the width.
         assert shape.deviation * math.sqrt(shape.hidden) == pytest.approx(
             paper.deviation * math.sqrt(paper.hidden), rel=2e-3
