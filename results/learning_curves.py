@@ -214,7 +214,7 @@ def crossings(found: Sequence[Point]) -> list[str]:
 def _passes(one: Mapping[Any, list[Point]], other: Mapping[Any, list[Point]]) -> str:
     """ "GLM passes BERT at 6.1M [4.4M, 8.0M] positions, 2.1e+13 FLOPs"; "" where it does not.
 
-    In units in which it is ahead from the start, or not in the end, that is said instead.
+    In units in which it does not in every seed, what it does there is said instead.
     """
     seeds = [seed for seed in one if seed in other]
     if not seeds:
@@ -228,11 +228,13 @@ def _passes(one: Mapping[Any, list[Point]], other: Mapping[Any, list[Point]]) ->
             [[(x, sign * value) for x, value in track(side[seed], axis)] for seed in seeds]
             for side in (one, other)
         ]
+        if not all(map(all, tracks)):
+            continue  # not measured in this unit
         met = crossing(tracks[0], tracks[1], axis)
         if met is None:
-            others.append(f"by {AXES[axis]} not ahead at the end in every seed")
-        elif not met.crossed:
-            others.append(f"by {AXES[axis]} ahead throughout")
+            others.append(f"by {AXES[axis]} not ahead in every seed where both were last measured")
+        elif met.at is None:
+            others.append(f"by {AXES[axis]} ahead throughout in {met.ahead} of {met.seeds} seeds")
         else:
             places.append(worded(met))
     if not places:
@@ -246,7 +248,7 @@ def worded(met: Crossing) -> str:
     """ "6.1M [4.4M, 8.0M] positions". An end outside of what was measured is said to be so."""
     name = AXES[met.axis]
     if met.at is None:
-        return f"some {name} in {met.crossed} of {met.seeds} seeds and ahead throughout in the rest"
+        return f"no single place in {name}"
     if met.low is None or met.high is None:
         return f"{amount(met.at)} {name}"
     low = f"<{amount(met.first)}" if met.low < met.first else amount(met.low)

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 GRIDS = sorted(
     path
     for path in (ROOT / "ablations").glob("**/*.yaml")
-    if path.name not in ("cluster.yaml", "real.yaml")  # a Ray cluster; a grid that wants files
+    # A Ray cluster, and grids that want files.
+    if path.name not in ("cluster.yaml", "real.yaml", "babylm.yaml")
 )
 PAPER = [path for path in GRIDS if path.parent.name == "paper"]
 GOLDEN = json.loads((ROOT / "tests/golden/16_param_counts_init.json").read_text())["param_counts"]

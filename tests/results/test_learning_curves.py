@@ -3,6 +3,7 @@
 import math
 import random
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -82,8 +83,7 @@ def test_a_crossing_needs_every_seed_to_end_ahead_and_says_where_some_were_alway
     always = [(x, value + 50) for x, value in SLOW]
     assert curves.crossing([FAST, SLOW], [SLOW, always], "flops") is None
     met = curves.crossing([FAST, always], [SLOW, SLOW], "flops")
-    assert met is not None and met.at is None
-    assert curves.worded(met).startswith("some FLOPs in 1 of 2 seeds and ahead throughout")
+    assert met is not None and (met.at, met.crossed, met.ahead) == (None, 1, 1)
 
 
 def measured(row, seed, track, better=True, column="lambada"):
@@ -107,6 +107,16 @@ def test_a_sentence_says_who_passes_whom_and_at_how_much_of_everything():
     assert said.startswith(f"lambada acc: GLM passes BERT at {places}")
 
 
+def test_units_in_which_it_does_not_pass_in_every_seed_are_said_apart():
+    dear = [
+        replace(p, spent={**p.spent, "seconds": 30 * p.spent["seconds"]})
+        for p in measured("glm", 0, FAST)
+    ]
+    (said,) = curves.crossings(dear + measured("bert", 0, SLOW))
+    assert "GLM passes BERT at 3.2M positions, 6.32e+12 FLOPs (1 seed); by device-seconds" in said
+    assert said.endswith("by device-seconds not ahead in every seed where both were last measured")
+
+
 def test_of_a_perplexity_the_lower_is_ahead():
     found = measured("glm", 0, FAST, better=False) + measured("bert", 0, SLOW, better=False)
     (said,) = curves.crossings(found)
@@ -115,7 +125,7 @@ def test_of_a_perplexity_the_lower_is_ahead():
 
 def test_a_point_without_a_number_is_in_the_file_with_its_reason_and_in_no_curve():
     whole = measured("glm", 0, FAST)
-    lost = Point(**{**vars(whole[1]), "value": None, "status": "failed", "reason": "no memory"})
+    lost = replace(whole[1], value=None, status="failed", reason="no memory")
     found = [whole[0], lost, whole[2]]
     lines = curves.table(found).splitlines()
     assert lines[0].startswith("table,row,column,metric,seed,step,positions,targets,flops,seconds")
