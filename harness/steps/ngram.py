@@ -46,7 +46,9 @@ class Ngram:
         task = catalogue.of_step(work.how).tasks[self.task]
         how = How(task.styles[0], False, 0, self.mode, options=self.options)
         rows = read_rows(work.inputs["dataset"] / f"{self.split}.jsonl")
-        asked = [q for row in rows for q in task.ask(row, how) if isinstance(q, Continue | Compare)]
+        asked = [question for row in rows for question in task.ask(row, how)]
+        continued = [q for q in asked if isinstance(q, Continue)]
+        compared = [q for q in asked if isinstance(q, Compare)]
         tokenizer = tokens.load(work.inputs["tokenizer"])
         corpus = TokenStream.open(work.inputs["tokens"])
         facts: dict[str, Any] = {
@@ -56,8 +58,8 @@ class Ngram:
         for floor, n in ORDERS.items():
             model = ngram.train(corpus, tokenizer.special.size, n, self.limit)
             facts[floor] = {"discounts": [order.discount for order in model.orders]}
-            told = _compared if isinstance(asked[0], Compare) else _answers
-            predictions.write(work.folder / f"{floor}.parquet", told(model, asked, tokenizer))
+            answers = _answers(model, continued, tokenizer) + _compared(model, compared, tokenizer)
+            predictions.write(work.folder / f"{floor}.parquet", answers)
         (work.folder / "ngram.json").write_text(json.dumps(facts, indent=1))
         work.log("predicted", split=self.split, questions=len(asked))
 
