@@ -7,7 +7,7 @@ import torch
 
 from glm.adaptation.styles import STYLES
 from glm.models.transformer import Shape, build
-from tasks.spec import Blank, Classify, Cloze, Continue, Generate, Part, Question
+from tasks.spec import Blank, Classify, Cloze, Compare, Continue, Generate, Part, Question
 from tests.glm.numbers import TINY, Numbers
 
 TOKENIZER: Any = Numbers(TINY)
@@ -16,13 +16,17 @@ TEXT = (Part("10 11 12", "end"), Blank(), Part("13"))
 CLOZE = Cloze("7", TEXT, ("20 21", "22"), (0,))
 WRITING = Generate("7", TEXT, ("20 21",))
 ASKED: dict[str, Question] = {
-    "cloze": CLOZE,
-    "bert-cloze": CLOZE,
+    **dict.fromkeys(("cloze", "bert-cloze", "continuation"), CLOZE),
+    **dict.fromkeys(("untrained-cloze", "untrained-bert-cloze", "untrained-continuation"), CLOZE),
     "classifier": Classify("7", ((Part("10 11"),),), 2, ("no", "yes"), (0,)),
     "seq2seq": WRITING,
     "infill": WRITING,
     "bert-infill": WRITING,
-    "lm": Continue("7", "10 11 12 13"),
+    **dict.fromkeys(("lm", "pseudo-lm"), Continue("7", "10 11 12 13")),
+    **dict.fromkeys(
+        ("likelihood", "likelihood-bound", "pseudo-likelihood"),
+        Compare("7", ("10 11 12", "10 11 13"), (0,)),
+    ),
 }
 
 
