@@ -4,6 +4,7 @@ result = harness.run("ablations/quick.yaml")    # or a mapping with the same key
 result.tables["table1"], result.scores, result.predictions      # pandas frames
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,10 +20,5 @@ __all__ = ["StoreDamaged", "UserError", "plan", "run", "tables"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"harness has no {name!r}")
-    if name in ("StoreDamaged", "UserError"):
-        from harness import errors
-
-        return getattr(errors, name)
-    from harness import python
-
-    return getattr(python, name)
+    place = "harness.errors" if name in ("StoreDamaged", "UserError") else "harness.python"
+    return getattr(import_module(place), name)

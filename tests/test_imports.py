@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,44 @@ def test_help_loads_nothing_heavy(module: str) -> None:
         f"runpy.run_module('{module}', run_name='__main__')"
     )
     assert loaded_by(run) == []
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the packages by name."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in FILES
+    }
+
+
+def reached(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node below but what is there for type checkers only."""
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+            yield child
+            yield from reached(child)
+
+
+def own_imports(path: Path, known: Container[str]) -> set[str]:
+    """The packages' modules that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in reached(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else node.module for name in inside}
+    return {name for name in found if name in known}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    known = modules()
+    left = {name: own_imports(path, known) - {name} for name, path in known.items()}
+    # What imports nothing that is left cannot be in a circle; nor can what nothing left imports.
+    while True:
+        needed = set().union(*left.values())
+        free = {name for name, needs in left.items() if not needs or name not in needed}
+        if not free:
+            break
+        left = {name: needs - free for name, needs in left.items() if name not in free}
+    assert not left, f"these import each other: {left}"

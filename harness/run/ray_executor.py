@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import harness
 from harness import cpus
 from harness.errors import UserError
 from harness.run import guard
@@ -211,7 +210,7 @@ def connect(machine: Machine, steps: Any = ()) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-    root = str(Path(harness.__file__).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     if address != "local":
         import ray
 

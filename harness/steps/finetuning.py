@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import nn
@@ -28,11 +28,13 @@ from harness.errors import Diverged
 from harness.steps import predictions
 from harness.steps.checkpoint import referred
 from harness.steps.dataset import read_rows
-from harness.steps.finetune import Finetune, ZeroShot
 from harness.steps.step import Work
 from tasks.blind import blinded
 from tasks.errors import UserError
 from tasks.spec import How, Question, questions
+
+if TYPE_CHECKING:
+    from harness.steps.finetune import Finetune, ZeroShot
 
 AT_ONCE = 8192  # positions of one forward pass in training, unless a micro-batch is set
 
@@ -67,7 +69,7 @@ def _fit(style: str, work: Work, layout: Layout) -> None:
         )
 
 
-def run(spec: Finetune, work: Work) -> None:
+def run(spec: "Finetune", work: Work) -> None:
     """Finetune and predict; see `Finetune.run`."""
     given = load(work, spec.objective)
     model, tokenizer, layout = given.model, given.tokenizer, given.layout
@@ -116,7 +118,7 @@ def run(spec: Finetune, work: Work) -> None:
     shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)
 
 
-def _style(spec: Finetune, work: Work, layout: Layout) -> Style:
+def _style(spec: "Finetune", work: Work, layout: Layout) -> Style:
     """The spec's style with the spec's settings."""
     decoding = spec.decoding
     return styled(
@@ -134,7 +136,7 @@ def _style(spec: Finetune, work: Work, layout: Layout) -> Style:
     )
 
 
-def zero_shot(spec: ZeroShot, work: Work) -> None:
+def zero_shot(spec: "ZeroShot", work: Work) -> None:
     """Predict with the pretrained model as it is; see `ZeroShot.run`."""
     given = load(work, spec.objective)
     model, tokenizer, layout = given.model, given.tokenizer, given.layout
@@ -160,7 +162,7 @@ def _cut(items: Sequence[Item]) -> int:
     return sum(item.cut > 0 for item in items)
 
 
-def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> list[Question]:
+def ask(spec: "Finetune | ZeroShot", work: Work, split: str, *, train: bool) -> list[Question]:
     """The questions of a split, in file order."""
     known = catalogue.of_step(work.how)
     way = known.requirements[spec.style].asks
@@ -172,7 +174,7 @@ def ask(spec: Finetune | ZeroShot, work: Work, split: str, *, train: bool) -> li
     return [question for row in rows for question in questions(task, row, how)]
 
 
-def _optimisation(spec: Finetune, items: int) -> Optimisation:
+def _optimisation(spec: "Finetune", items: int) -> Optimisation:
     steps = spec.epochs * math.ceil(items / spec.batch)
     return Optimisation(
         steps=steps,
@@ -189,7 +191,7 @@ def _optimisation(spec: Finetune, items: int) -> Optimisation:
 
 
 def _pieces(
-    spec: Finetune,
+    spec: "Finetune",
     work: Work,
     style: Any,
     model: Backbone,

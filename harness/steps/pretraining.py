@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +20,10 @@ from glm.objectives.amounts import UNITS
 from glm.objectives.objective import Objective
 from glm.training import checkpoints, loop
 from glm.training.pieces import Piece
-from harness.steps.pretrain import Pretrain
 from harness.steps.step import Work
+
+if TYPE_CHECKING:
+    from harness.steps.pretrain import Pretrain
 
 
 class Loss(nn.Module):
@@ -35,7 +38,7 @@ class Loss(nn.Module):
 
 
 def run(
-    spec: Pretrain,
+    spec: "Pretrain",
     work: Work,
     rank: int = 0,
     world: int = 1,
@@ -88,13 +91,13 @@ def run(
         _write(work, model, spec.objective, ledger, device, world)
 
 
-def vocabulary(spec: Pretrain, special: Special) -> Special:
+def vocabulary(spec: "Pretrain", special: Special) -> Special:
     """The ids that the objective uses: the tokenizer's, and sentinels where it wants them."""
     return with_sentinels(special, spec.objective.extra_tokens(spec.shape.positions).sentinels)
 
 
 def _pieces(
-    spec: Pretrain,
+    spec: "Pretrain",
     work: Work,
     network: nn.Module,
     shape: Shape,
@@ -133,7 +136,7 @@ def _amounts(micro: Batch, length: int, shape: Shape) -> tuple[float, ...]:
     return micro.rows * length, micro.positions, micro.targets, flops
 
 
-def rows_that_fit(spec: Pretrain, shape: Shape, device: torch.device, batch: int) -> int:
+def rows_that_fit(spec: "Pretrain", shape: Shape, device: torch.device, batch: int) -> int:
     """Rows of one forward pass: all of `batch` on a CPU, what memory holds on a GPU.
 
     A layer keeps about 34 numbers per position and hidden unit for its backward pass, and a target

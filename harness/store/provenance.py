@@ -12,8 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import harness
-
 PACKAGES = ("torch", "ray", "datasets", "numpy", "tokenizers", "safetensors", "pyarrow", "pandas")
 
 
@@ -25,7 +23,7 @@ def of_the_run(argv: list[str] | None = None) -> dict[str, Any]:
         "user": _user(),
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
-        "code": code(Path(harness.__file__).resolve().parents[1]),
+        "code": code(Path(__file__).resolve().parents[2]),
     }
 
 
