@@ -86,8 +86,8 @@ def test_an_edited_verbalizer_stops_the_run_before_it_computes(copy: Path):
     for options in ((), ("--quiet",)):
         ran = run(copy, *options)
         assert ran.returncode == 2 and not ran.stdout, ran.stdout
-        assert "tasks.superglue.rte: 1 dataset, 1 finetune, 1 score (rte, " in ran.stderr
-        assert "making 3 steps again" in ran.stderr and "--code rerun" in ran.stderr
+        assert "tasks.superglue.rte: 1 dataset, 1 finetune, 1 score, 1 leakage (rte, " in ran.stderr
+        assert "making 4 steps again" in ran.stderr and "--code rerun" in ran.stderr
     assert made(copy) == before
     planned = run(copy, "--plan")
     assert planned.returncode == 0 and "tasks.superglue.rte: 1 dataset" in planned.stdout
@@ -99,11 +99,16 @@ def test_rerun_makes_exactly_the_edited_steps_again(copy: Path):
     before = made(copy)
     edit(copy, RTE, '"Yes"', '"Sure"')
     ran = run(copy, "--code", "rerun")
-    assert ran.returncode == 0 and "3 steps ran" in ran.stdout, ran.stderr
+    assert ran.returncode == 0 and "4 steps ran" in ran.stdout, ran.stderr
     after = made(copy)
     assert after.keys() == before.keys()
     again = {name for name in before if before[name] != after[name]}
-    assert {name.split("-")[0] for name in again} == {"dataset/rte", "finetune/glm", "score/glm"}
+    assert {name.split("-")[0] for name in again} == {
+        "dataset/rte",
+        "leakage/rte",
+        "finetune/glm",
+        "score/glm",
+    }
     assert all("rte" in name for name in again)
     notes = [json.loads(p.read_text()) for p in (copy / "store/quarantine").glob("*.json")]
     assert {note["why"] for note in notes} == {"made by earlier code: tasks.superglue.rte"}
@@ -150,7 +155,7 @@ def test_a_training_begun_by_earlier_code_is_not_gone_on_with_unasked(copy: Path
     shutil.rmtree(next((copy / "store").glob("score/*rte*")))
     edit(copy, RTE, '"Yes"', '"Sure"')
     ran = run(copy)
-    assert ran.returncode == 2 and "1 dataset, 1 finetune (rte" in ran.stderr
+    assert ran.returncode == 2 and "1 dataset, 1 finetune, 1 leakage (rte" in ran.stderr
 
 
 def test_a_fingerprint_is_of_what_the_source_says():
