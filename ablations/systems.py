@@ -52,6 +52,12 @@ class Variant:
     activation: Annotated[Activation, "the exact GELU or the original's tanh form"] = "gelu_tanh"
     checkpoint: Checkpoint | None = None
 
+    @property
+    def short(self) -> str:
+        """A name for folders: of a path its last part."""
+        at_home = self.checkpoint is not None and not self.checkpoint.revision
+        return self.name.rstrip("/").rpartition("/")[2] if at_home else self.name
+
 
 SHORT = BlankInfilling(spans=Poisson())
 DOCUMENT = BlankInfilling(spans=Document())

@@ -39,4 +39,4 @@ def step(variant: Variant) -> Step:
     spec = checkpoint.Checkpoint(objective, Path(place.name).name, place.revision, held)
     if place.revision:
         spec = replace(spec, name=place.name)
-    return Step("checkpoint", slug(variant.name), spec, how={"path": place.path})
+    return Step("checkpoint", slug(spec.name), spec, how={"path": place.path})

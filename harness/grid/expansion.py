@@ -292,7 +292,7 @@ class Cells:
         told = map(str, trained.values())
         words = (task.name, asked_for.mode, *told, "blind" if blind else "")
         about = "-".join(filter(None, words))
-        name = slug(f"{asking.variant.name}-{about}-{style}-s{body.seed}.{seed}")
+        name = slug(f"{asking.variant.short}-{about}-{style}-s{body.seed}.{seed}")
         spec, carried = decided(spec, self.grid.known)
         made = Step("finetune", name, spec, inputs, carried)
         predicted = self.models.once(("finetune", made.digest), lambda: made)
@@ -335,7 +335,7 @@ class Cells:
         style = asking.style if asking.needs.asks == "cloze" else ""
         at = f"at{pretrained.spec.at}" if pretrained.kind == "snapshot" else ""
         about = "-".join(filter(None, (task.name, how.mode, style, at)))
-        name = slug(f"{asking.variant.name}-{about}-s{pretrained.spec.seed}")
+        name = slug(f"{asking.variant.short}-{about}-s{pretrained.spec.seed}")
         spec, carried = decided(spec, self.grid.known)
         made = Step("zeroshot", name, spec, inputs, carried)
         predicted = self.models.once(("zeroshot", made.digest), lambda: made)

@@ -32,6 +32,7 @@ from tasks import AT, leveled
 from tasks.errors import nearest
 
 SHIPPED = catalogue.of(())
+ELSEWHERE = "Trained elsewhere"  # the group of a checkpoint's row that names none
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -208,7 +209,8 @@ def _system(check: Check, row: InlineRow, path: Key) -> InlineRow:
         check.document.once(path, str(error))
         return row
     check.know(found)
-    return row.model_copy(update={"variant": found.name})
+    group = row.group or ELSEWHERE
+    return row.model_copy(update={"variant": found.name, "group": group})
 
 
 def _entries(

@@ -1,6 +1,7 @@
 """A model that was trained elsewhere, in the place of a pretraining."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,12 @@ class Checkpoint:
         held = content(path)
         if self.files and held != dict(self.files):
             raise UserError(f"{path}: changed since the grid was read; run the same command again")
-        facts = {"name": self.name, "revision": self.revision, "path": str(path.absolute())}
+        facts: dict[str, Any] = {
+            "name": self.name,
+            "revision": self.revision,
+            "path": str(path.absolute()),
+        }
+        facts |= {"parameters": parameters(path)}
         (work.folder / REFERENCE).write_text(json.dumps({**facts, "files": held}, indent=1))
         work.log("found", **facts)
 
@@ -52,6 +58,18 @@ class Checkpoint:
 def content(path: Path) -> dict[str, str]:
     """The digests of a checkpoint's files by their names."""
     return {str(file.relative_to(path.parent)): files.digest([file]) for file in _read(path)}
+
+
+def parameters(path: Path) -> int | None:
+    """The numbers in a folder's safetensors, by their headers; None where there are none."""
+    from safetensors import safe_open
+
+    count, found = 0, sorted(path.glob("*.safetensors")) if path.is_dir() else []
+    for file in found:
+        with safe_open(file, "numpy") as weights:
+            names = list(weights.keys())
+            count += sum(math.prod(weights.get_slice(name).get_shape()) for name in names)
+    return count if found else None
 
 
 def _read(path: Path) -> Iterator[Path]:

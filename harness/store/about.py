@@ -40,7 +40,7 @@ def about(grid: Any, expansion: Expansion, store: Store) -> dict[str, Any]:
         "source": _source(grid, steps),
         "corpora": {_folder(store, s): _corpus(s, store) for s in steps if s.kind == "tokens"},
         "pretrainings": {
-            _folder(store, s): _pretraining(s, store) for s in steps if s.kind == "pretrain"
+            _folder(store, s): PRETRAINED[s.kind](s, store) for s in steps if s.kind in PRETRAINED
         },
         "columns": _columns(expansion, store),
         **_made(steps, store),
@@ -94,6 +94,17 @@ def _pretraining(step: Step, store: Store) -> dict[str, Any]:
     }
     ledger = read_json(store.path(step) / "ledger.json") or {}
     return facts | {name: ledger[name] for name in (*LEDGER, "parameters") if name in ledger}
+
+
+def _checkpoint(step: Step, store: Store) -> dict[str, Any]:
+    """A model that was trained elsewhere: what it is called, at which commit, and how large."""
+    facts = read_json(store.path(step) / "reference.json") or {}
+    found = {"name": step.name, "seed": step.spec.seed, "checkpoint": step.spec.name}
+    found |= {"revision": step.spec.revision, "parameters": facts.get("parameters")}
+    return {name: value for name, value in found.items() if value not in (None, "")}
+
+
+PRETRAINED = {"pretrain": _pretraining, "checkpoint": _checkpoint}
 
 
 def _columns(expansion: Expansion, store: Store) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ from glm.adaptation.masked_cloze import BertClozeStyle
 from glm.adaptation.pseudo_likelihood import PseudoStyle
 from glm.adaptation.seq2seq import Seq2SeqStyle
 from glm.data.sequences import sequence
-from glm.models.huggingface import checkpoint
+from glm.models.huggingface import checkpoint, vocabulary
 from glm.models.huggingface.decoder import trees
 from tasks.errors import UserError
 from tasks.spec import Blank, Classify, Cloze, Continue, Generate, Part
@@ -363,3 +363,24 @@ def test_a_text_beyond_a_checkpoints_room_is_refused(loaded):
 def test_a_family_whose_logits_are_computed_otherwise_is_refused_not_misread(tmp_path):
     with pytest.raises(UserError, match="models of type 'opt' compute their logits in a way"):
         foreign.opened(foreign.ODD, tmp_path)
+
+
+def test_a_tokenizer_that_puts_a_space_before_a_text_puts_no_second_one():
+    import tokenizers
+    import transformers
+
+    pieces = ["<unk>", "<s>", "</s>", "▁", "▁yes", "yes", "▁the", "<0x0A>"]
+    made = tokenizers.Tokenizer(
+        tokenizers.models.Unigram(
+            [(piece, -1.0 if "yes" in piece else -2.0) for piece in pieces], 0
+        )
+    )
+    space = [tokenizers.normalizers.Prepend("▁"), tokenizers.normalizers.Replace(" ", "▁")]
+    made.normalizer = tokenizers.normalizers.Sequence(space)
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=made, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+    )
+    assert made.encode(" yes").tokens == ["▁", "▁yes"]
+    tokenizer, _ = vocabulary.adapted(fast, transformers.LlamaConfig(vocab_size=8), "decoder")
+    assert tokenizer.encode(" yes") == tokenizer.encode("yes") == [4]
+    assert tokenizer.encode_parts([["the", " yes"]]) == [[[6], [4]]]

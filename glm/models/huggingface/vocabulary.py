@@ -11,6 +11,8 @@ import re
 from dataclasses import asdict
 from typing import Any, Literal
 
+from tokenizers import normalizers
+
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.objectives.elsewhere import SERVES
@@ -40,8 +42,17 @@ def adapted(fast: Any, config: Any, kind: Kind) -> tuple[Tokenizer, Layout]:
         "decoder": _decoder,
         "encoder-decoder": _encoder_decoder,
     }[kind](fast, config, opening, between, closing)
+    _without_double_spaces(model)
     content = json.dumps([json.loads(model.to_str()), asdict(special)], sort_keys=True)
     return Tokenizer(special, hashlib.sha256(content.encode()).hexdigest()[:16], model), layout
+
+
+def _without_double_spaces(model: Any) -> None:
+    """Where a tokenizer itself puts a space before a text (Llama 2), the text's own makes no second
+    one: what fills a blank is given with the space before it."""
+    stored = json.loads(model.to_str())["normalizer"]
+    if stored is not None and '"Prepend"' in json.dumps(stored):
+        model.normalizer = normalizers.Sequence([normalizers.Strip(right=False), model.normalizer])
 
 
 def _frame(model: Any) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
