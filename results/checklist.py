@@ -76,14 +76,18 @@ def _control(line: Line, reference: str) -> str:
     return f"not found in {len(asked)} testable numbers: a difference like this would go unseen"
 
 
-def markdown(verdicts: Sequence[Verdict]) -> str:
-    """The list as a Markdown table; a recalled number of the paper's is marked as one."""
+def markdown(verdicts: Sequence[Verdict], place: str = "") -> str:
+    """The list as a Markdown table; a recalled number of the paper's is marked as one.
+
+    `place` says on what and at what scale the claims were asked.
+    """
+    asked = f"Asked of runs on {escapes.markdown(place)}.\n\n" if place else ""
     rows = [f"| {' | '.join(HEADS)} |", "|" + "---|" * len(HEADS)]
     for verdict in verdicts:
         shown = [escapes.markdown(cell, brackets=True) for cell in cells(verdict)]
         rows.append(f"| {' | '.join(shown)} |")
     return (
-        f"### The paper's claims: {told(verdicts)}\n\n{reading(verdicts)}\n\n"
+        f"### The paper's claims: {told(verdicts)}\n\n{asked}{reading(verdicts)}\n\n"
         + "\n".join(rows)
         + "\n"
     )
@@ -157,9 +161,10 @@ def worst(verdict: Verdict) -> str:
     return f"{runs}: at worst {difference(replace(verdict.worst, error=None), verdict.unit)}"
 
 
-def as_data(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What claims.json holds."""
+def as_data(verdicts: Sequence[Verdict], facts: Mapping[str, str]) -> dict[str, Any]:
+    """What claims.json holds; `facts` say what was run."""
     return {
+        "facts": dict(facts),
         "family": {
             "size": sum(verdict.tested for verdict in verdicts),
             "correction": "holm",

@@ -6,7 +6,7 @@ Everything is inlined (styles, script, drawings), and all of it can be read with
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from results import checklist, drawing, examples, layout, ledger, setting, view, wording
+from results import checklist, drawing, escapes, examples, layout, ledger, setting, view, wording
 from results.claims import Verdict
 from results.examples import Compared
 from results.ledger import Pretraining
@@ -29,7 +29,7 @@ def index(
 ) -> str:
     """index.html; `drawings` are SVGs: of the claims, of the loss, and of tables by their ids."""
     links = [("claims", "Claims")] if verdicts else []
-    links += [(table.id, wording.name(table.id)) for table in tables]
+    links += [(view.stem(table.id), wording.name(table.id)) for table in tables]
     links += [("budget", "Budget")] if runs else []
     links += [("loss", "Loss")] if "loss" in drawings else []
     links += [("examples", "Examples")] if compared else []
@@ -48,11 +48,9 @@ def index(
         "forest": _inlined(drawings, "claims", "The claims' differences with their intervals"),
         "sheets": [
             (
-                table.id,
+                view.stem(table.id),
                 wording.name(table.id),
-                _inlined(drawings, table.id, wording.heading(table))
-                if table.id in drawings
-                else "",
+                _inlined(drawings, view.stem(table.id), wording.heading(table)),
                 view.html(table),
             )
             for table in tables
@@ -77,7 +75,7 @@ def _inlined(drawings: Mapping[str, str], name: str, label: str) -> str:
     """A drawing that is there, made ready to stand in the page."""
     if name not in drawings:
         return ""
-    return layout.markup(drawing.inlined(drawings[name], label, view.stem(name)))
+    return layout.markup(drawing.inlined(drawings[name], escapes.html(label), name))
 
 
 def _facts(

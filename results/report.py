@@ -28,6 +28,7 @@ from results import (
     predictions,
     render,
     scores,
+    setting,
     tables,
     view,
     wording,
@@ -57,8 +58,8 @@ def write(store: Path | str, grid: str) -> list[Path]:
         files |= {f"{stem}.{suffix}": make(table) for suffix, make in render.RENDERERS.items()}
         files[f"{stem}.html"] = page.alone(table)
     if verdicts:
-        files["claims.md"] = checklist.markdown(verdicts)
-        files["claims.json"] = data.text(checklist.as_data(verdicts))
+        files["claims.md"] = checklist.markdown(verdicts, setting.place(read))
+        files["claims.json"] = data.text(checklist.as_data(verdicts, setting.facts(read)))
     files["tables.json"] = data.text(
         {"budget": ledger.matched(runs, read.match), "tables": [data.table(t) for t in built]}
     )

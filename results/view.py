@@ -13,6 +13,11 @@ from results.tables import Line, Table
 from tasks.metrics.floors import FLOORS
 
 Values = Mapping[str, Any]
+# The names of the report's other files and of the page's own elements.
+TAKEN = (
+    *("index", "tables", "cells", "claims", "loss", "budget", "examples", "samples", "results"),
+    *("choices", "sampled", "items", "answers"),
+)
 
 
 def html(table: Table) -> str:
@@ -37,9 +42,9 @@ def html(table: Table) -> str:
 
 
 def stem(id: str) -> str:
-    """A table's id as the stem of a file name: nothing in it leads elsewhere."""
-    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in id)
-    return kept.strip("-") or "table"
+    """A table's id as the stem of a file name and as an element's id: nothing leads elsewhere."""
+    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in id).strip("-") or "table"
+    return f"{kept}-table" if kept in TAKEN else kept
 
 
 def _heads(column: Column) -> list[Values]:

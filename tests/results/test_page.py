@@ -1,7 +1,7 @@
 """The page: what was learned comes first, cells keep their reasons, answers can be compared."""
 
+import html
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from results import checklist, claims, forest, report, tables, view
+from results import checklist, claims, forest, layout, report, tables, view
 from results.examples import QUESTIONS
 from tests.results.world import World, about, cell, column, full, predictions, row, table
 
@@ -198,16 +198,110 @@ def test_the_page_of_a_large_grid_stays_small(tmp_path):
     assert (tmp_path / "grids/g/tables/index.html").stat().st_size < 3e6
 
 
+class Outline(HTMLParser):
+    """A page's ids, what refers to them, heads without a scope, and tags that do not match."""
+
+    EMPTY = frozenset("meta input br path use rect".split())
+
+    def __init__(self):
+        super().__init__()
+        self.ids, self.named, self.unscoped, self.open, self.wrong = [], set(), 0, [], []
+
+    def handle_starttag(self, tag, attrs):
+        known = dict(attrs)
+        self.ids += [known["id"]] if "id" in known else []
+        self.named |= set((known.get("aria-labelledby") or "").split())
+        self.named |= {known["href"][1:]} if known.get("href", "").startswith("#") else set()
+        self.unscoped += tag == "th" and "scope" not in known
+        self.open += [] if tag in self.EMPTY else [tag]
+
+    def handle_endtag(self, tag):
+        if tag not in self.EMPTY and self.open.pop() != tag:
+            self.wrong.append((tag, self.getpos()))
+
+
+def test_ids_are_the_pages_only_ones_and_every_head_has_a_scope(index):
+    page = Outline()
+    page.feed(index)
+    assert len(page.ids) == len(set(page.ids))
+    assert page.named <= set(page.ids)
+    assert (page.unscoped, page.wrong, page.open) == (0, [], [])
+
+
+def test_a_table_may_be_called_like_a_part_of_the_report(tmp_path):
+    world = World(tmp_path)
+    names = ("claims", "loss", "index", "cells", "a b")
+    world.tables += [table(name, [row("a")], [column("rte")]) for name in names]
+    for name in names:
+        world.put(cell(name, "a", "rte"), acc=0.5)
+    world.pretrained("pretrain/a-1")
+    report.write(world.write(), "g")
+    folder = tmp_path / "grids/g/tables"
+    page = Outline()
+    page.feed((folder / "index.html").read_text())
+    assert len(page.ids) == len(set(page.ids))
+    assert {"claims-table", "loss-table", "a-b"} <= set(page.ids)
+    assert "What was run" in (folder / "index.html").read_text()
+    assert (folder / "loss-table.csv").is_file()
+
+
+def luminance(colour):
+    """A colour's relative luminance, by the Web Content Accessibility Guidelines."""
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * c for c in colour[1:])
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_ink_is_legible_on_every_ground(scheme):
+    style = (layout.FOLDER / "page.css").read_text()
+    light, dark = re.findall(r":root \{(.*?)\}", style, re.S)[:2]
+    colours = dict(re.findall(r"--(\w+): (#\w+)", light))
+    colours |= dict(re.findall(r"--(\w+): (#\w+)", dark)) if scheme == "dark" else {}
+    for ink in ("ink", "soft", "paper", "good", "bad", "warn"):
+        for ground in ("page", "shade", "match"):
+            pair = sorted((luminance(colours[ink]), luminance(colours[ground])))
+            assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, (ink, ground)
+
+
+# What a reader does, and what the page then shows, as its title.
+PROBE = """
+const rows = () => [...document.querySelectorAll("tr[data-row]")];
+const press = (text) => [...document.querySelectorAll("th button")]
+  .find((button) => button.textContent.startsWith(text)).click();
+const choose = (select, value) => {
+  select.value = value;
+  select.dispatchEvent(new Event("change"));
+};
+const found = { fits: document.documentElement.scrollWidth <= innerWidth };
+press("RTE"); found.best = rows().map((row) => row.dataset.row);
+press("RTE"); found.worst = rows().map((row) => row.dataset.row);
+const search = document.querySelector("input[type=search]");
+search.value = "other"; search.dispatchEvent(new Event("input"));
+found.kept = rows().filter((row) => !row.hidden).map((row) => row.dataset.row);
+document.querySelector("td[data-column]").click();
+found.command = document.querySelector("figure p.command").textContent;
+const [task, a, b, kind] = document.querySelectorAll("#choices select");
+found.counts = [...kind.options].map((option) => option.textContent);
+choose(kind, "a"); found.only = document.querySelectorAll("#items tbody tr").length;
+document.title = JSON.stringify(found);
+"""
+
+
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
-def test_in_a_browser_the_script_runs_and_nothing_is_wider_than_the_window(tmp_path):
+@pytest.mark.parametrize("width", [420, 1400])
+def test_in_a_browser_tables_sort_and_filter_and_answers_are_compared(tmp_path, width):
     answered(tmp_path)
     page = tmp_path / "grids/g/tables/index.html"
-    probe = "document.title=JSON.stringify([document.documentElement.scrollWidth<=innerWidth,"
-    probe += "document.querySelectorAll('th button').length>0,"
-    probe += "document.querySelectorAll('#choices select').length])"
-    page.write_text(page.read_text().replace("</body>", f"<script>{probe}</script></body>"))
-    for width in (420, 1400):
-        run = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-        run += [f"--window-size={width},900", f"--user-data-dir={tmp_path}/profile", page.as_uri()]
-        ran = subprocess.run(run, capture_output=True, text=True, timeout=120, env=os.environ)
-        assert "<title>[true,true,4]</title>" in ran.stdout
+    page.write_text(page.read_text().replace("</body>", f"<script>{{{PROBE}}}</script></body>"))
+    run = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    run += [f"--window-size={width},900", f"--user-data-dir={tmp_path}/profile", page.as_uri()]
+    ran = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    found = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", ran.stdout).group(1)))
+    assert found["fits"]
+    assert (found["best"], found["worst"], found["kept"]) == (["a", "b"], ["b", "a"], ["b"])
+    assert found["command"].startswith("python -m harness explain grid.yaml t ")
+    counts = ["all (40)", "both right (12)", "only A right (12)", "only B right (0)"]
+    assert found["counts"] == [*counts, "both wrong (16)"]
+    assert found["only"] == 12

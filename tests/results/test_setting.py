@@ -162,6 +162,13 @@ def test_the_csv_and_the_json_have_columns_for_what_was_run(first, store):
     assert told["paper"].startswith("Table 1: Results on")
 
 
+def test_the_claims_say_of_what_runs_they_were_asked(store):
+    folder = store / "grids/full/tables"
+    assert f"Asked of runs on {OURS}." in (folder / "claims.md").read_text()
+    told = json.loads((folder / "claims.json").read_text())
+    assert told["facts"]["parameters"] == "0.34M"
+
+
 @pytest.mark.parametrize(
     ("count", "shown"), [(343_000, "0.34M"), (335e6, "335M"), (1.2e9, "1.2B"), (9.5e6, "9.50M")]
 )
