@@ -32,6 +32,7 @@ def index(
     links += [(view.stem(table.id), wording.name(table.id)) for table in tables]
     links += [("budget", "Budget")] if runs else []
     links += [("loss", "Loss")] if "loss" in drawings else []
+    links += [("curves", "Curves")] if "curves" in drawings else []
     links += [("examples", "Examples")] if compared else []
     links += [("samples", "Samples")] if samples else []
     matched = {grid.match} & set(ledger.QUANTITIES)
@@ -59,6 +60,7 @@ def index(
         "quantities": [(label, name in matched) for name, label in ledger.QUANTITIES.items()],
         "budget": [_budget(run, matched) for run in runs],
         "loss": _inlined(drawings, "loss", "Pretraining loss by step"),
+        "curves": _inlined(drawings, "curves", "Scores against what pretraining had spent"),
         "examples": _examples(compared),
         "samples": [_sample(sample) for sample in samples],
     }

@@ -15,7 +15,18 @@ from tasks.metrics.floors import FLOORS
 Values = Mapping[str, Any]
 # The names of the report's other files and of the page's own elements.
 TAKEN = (
-    *("index", "tables", "cells", "claims", "loss", "budget", "examples", "samples", "results"),
+    *(
+        "index",
+        "tables",
+        "cells",
+        "claims",
+        "loss",
+        "curves",
+        "budget",
+        "examples",
+        "samples",
+        "results",
+    ),
     *("choices", "sampled", "items", "answers"),
 )
 

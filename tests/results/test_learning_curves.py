@@ -12,7 +12,9 @@ from scipy import stats
 
 from results import curves as drawn
 from results import learning_curves as curves
+from results import page
 from results.learning_curves import Point
+from results.scores import Manifest
 
 SLOW = [(1e6, 10.0), (1e7, 30.0), (1e8, 50.0)]  # 20 points a decade
 FAST = [(1e6, 0.0), (1e7, 40.0), (1e8, 80.0)]  # 40: passes the other half a decade on
@@ -179,3 +181,14 @@ def test_the_figure_has_a_line_and_a_band_for_every_row_and_is_drawn_once(tmp_pa
     before = svg.stat().st_mtime_ns
     assert drawn.scores(found, svg) and svg.stat().st_mtime_ns == before
     assert not drawn.scores([], tmp_path / "none.svg")
+
+
+def test_the_page_has_the_figure_where_there_is_one_and_leads_to_the_numbers(tmp_path):
+    svg = tmp_path / "curves.svg"
+    assert drawn.scores(measured("glm", 0, FAST) + measured("b", 0, SLOW), svg)
+    grid = Manifest(tmp_path, "g", (), (), {})
+    drawings = {"curves": svg.read_text(encoding="utf-8")}
+    shown = page.index(grid, [], [], [], [], [], drawings)
+    assert 'aria-label="Scores against what pretraining had spent"' in shown
+    assert '<a href="#curves">' in shown and '<a href="curves.csv">' in shown
+    assert "Scores on the way" not in page.index(grid, [], [], [], [], [], {})
