@@ -85,9 +85,7 @@ def corpus_meteor(answers: Sequence[Answer], *, repair: str = "") -> float:
     try:
         from pycocoevalcap.meteor.meteor import Meteor  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise Absent(
-            "METEOR needs the package pycocoevalcap: pip install 'glm-harness[meteor]'"
-        ) from None
+        raise Absent("METEOR needs the package pycocoevalcap: pip install pycocoevalcap") from None
     if shutil.which("java") is None:
         raise Absent("METEOR needs Java (1.8 or newer) on the PATH")
     # An empty line would make the Java program's answers run out of step with the questions.

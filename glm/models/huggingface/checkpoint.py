@@ -22,7 +22,7 @@ from glm.objectives.layout import Layout
 from tasks.errors import UserError
 
 WAYS = {"encoder": Encoder, "decoder": Decoder, "encoder-decoder": EncoderDecoder}
-HOW = "pip install 'glm-harness[huggingface]'"
+HOW = "pip install 'transformers>=5.0'"
 
 
 @dataclass(frozen=True)
