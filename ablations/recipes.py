@@ -93,6 +93,7 @@ class Finetuning:
     max_length: Annotated[Length, "positions of the source (Part A) at most"] = 256
     label_smoothing: Annotated[Portion, "share of a target's mass that all words get"] = 0.0
     target_length: Annotated[Tokens, "tokens of a target at most"] = 0
+    patience: Annotated[Amount, "epochs without a lower dev loss that end it; 0: none do"] = 0
     decoding: Decoding = field(default_factory=Decoding)
 
 

@@ -104,19 +104,25 @@ def restore(
     come from the spec and the step.
     """
     folder = Path(folder)
-    record = _record(folder)
-    state, kept = _tensors(folder / record["model"], model.device)
+    put(folder, model, head)
+    record, names = _record(folder), _names(model, head)
+    moments = _read(folder / record["optimiser"], model.device) if record["optimiser"] else {}
+    _resume(optimiser, moments, names)
+    return record["extra"]
+
+
+def put(folder: str | Path, model: Backbone, head: nn.Module | None = None) -> None:
+    """Put the weights of the checkpoint in `folder` in place."""
+    file = Path(folder) / _record(Path(folder))["model"]
+    state, kept = _tensors(file, model.device)
     state |= {HEAD + name: tensor for name, tensor in kept.items()}
     names = _names(model, head)
     odd = sorted(state.keys() ^ set(names.values()))
     if odd:
-        raise UserError(f"{folder / record['model']} is of another model: {odd[0]} differs")
+        raise UserError(f"{file} is of another model: {odd[0]} differs")
     with torch.no_grad():
         for parameter, name in names.items():
             parameter.copy_(state[name])
-    moments = _read(folder / record["optimiser"], model.device) if record["optimiser"] else {}
-    _resume(optimiser, moments, names)
-    return record["extra"]
 
 
 def _resume(

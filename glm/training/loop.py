@@ -19,6 +19,7 @@ from glm.models.backbone import Backbone, together
 from glm.training import checkpoints, optim
 from glm.training.curve import Curve
 from glm.training.optimisation import Optimisation
+from glm.training.patience import Patience
 from glm.training.pieces import Piece
 from glm.training.session import Interrupted, Session
 
@@ -78,6 +79,7 @@ def train(
     lead: bool = True,
     across: Callable[[Tensor], Tensor] = lambda loss: loss,
     keep: Collection[int] = (),
+    patience: Patience | None = None,
 ) -> dict[str, float]:
     """Train `network` in place, going on from the checkpoint in `session.folder` if there is one.
 
@@ -89,6 +91,7 @@ def train(
         lead: whether this process writes checkpoints and logs (rank 0 of a data-parallel run).
         across: the mean of a loss over the processes of a data-parallel run.
         keep: steps after which the model is saved below `snapshots`, which changes nothing else.
+        patience: ends the training before its last step, with the best weights that it has seen.
 
     Returns:
         The ledger: the pieces' amounts summed over the whole run, "steps" and "seconds".
@@ -106,10 +109,13 @@ def train(
         epsilon=optimisation.eps,
     )
     saved = session.folder / "checkpoint"
-    first, ledger = _resume(saved, model, head, optimizer)
+    first, ledger, looked = _resume(saved, model, head, optimizer)
     if first and lead:
         session.log("resume", step=first)
     network.train()
+    done = first
+    if patience is not None:
+        patience.losses[:] = looked
     curve = Curve(session, device, optimisation, lead, ledger)
     saved_at = time.monotonic()
     for step in range(first, optimisation.steps):
@@ -131,31 +137,36 @@ def train(
             extra = {"step": done, "ledger": curve.ledger() | {"steps": done}}
             checkpoints.save(session.folder / SNAPSHOTS / str(done), model, extra=extra)
         due = time.monotonic() - saved_at > checkpoint_seconds
+        if patience is not None and patience.enough(done, model, head):
+            break
         if (stop or due) and done < optimisation.steps:
             curve.flush()
             if lead:
                 extra = {"step": done, "ledger": curve.ledger()}
+                extra |= {"looked": patience.losses} if patience is not None else {}
                 checkpoints.save(saved, model, optimizer, extra, head)
                 session.log("checkpoint", step=done)
             if stop:
                 raise Interrupted(f"stopped after step {done} of {optimisation.steps}")
             saved_at = time.monotonic()
     curve.end(trained.parameters())
+    if patience is not None:
+        patience.restore(model, head)
     network.eval()
-    return curve.ledger() | {"steps": optimisation.steps}
+    return curve.ledger() | {"steps": done}
 
 
 def _resume(
     saved: Path, model: Backbone, head: nn.Module | None, optimizer: torch.optim.Optimizer
-) -> tuple[int, dict[str, float]]:
+) -> tuple[int, dict[str, float], list[float]]:
     """Put a checkpoint's weights and moments in place, if there is one.
 
-    Returns the step to begin with, and the ledger so far.
+    Returns the step to begin with, the ledger so far, and what `patience` has seen.
     """
     if not (saved / checkpoints.RECORD).exists():
-        return 0, {}
+        return 0, {}, []
     extra = checkpoints.restore(saved, model, optimizer, head)
-    return int(extra["step"]), dict(extra["ledger"])
+    return int(extra["step"]), dict(extra["ledger"]), list(extra.get("looked", ()))
 
 
 def _backward(

@@ -53,14 +53,18 @@ def conditions(
 
 
 def selection(grid: Grid, score: Step) -> str:
-    """How a cell's value was chosen: "last" where there was nothing to choose from."""
+    """How a cell's value was chosen: "last" where there was nothing to choose from.
+
+    With patience the epoch was, by the loss on dev.
+    """
     sweep, finetuned = grid.sweep, score.inputs["predictions"].kind == "finetune"
+    where = "half of dev" if score.spec.part else "dev"
     if sweep is None or not finetuned or len(points(sweep)) < 2:
-        return "last"
+        stops = getattr(score.inputs["predictions"].spec, "patience", 0)
+        return f"epoch by loss on {where}" if stops else "last"
     swept = ",".join(
         f"{name}={'/'.join(map(_plain, values))}" for name, values in sweep.parameters.items()
     )
-    where = "half of dev" if score.spec.part else "dev"
     return f"{sweep.select} of {swept} on {where}"
 
 

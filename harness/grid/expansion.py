@@ -286,7 +286,9 @@ class Cells:
             seed=seed,
             **settings,
         )
-        splits = tuple(filter(None, ("train", table.split, select_on)))
+        stops = settings["patience"] > 0
+        held_back = (select_on, "dev" if stops else "")
+        splits = tuple(dict.fromkeys(filter(None, ("train", table.split, *held_back))))
         dataset = self.models.sources.dataset(task, splits)
         inputs = _inputs(pretrained, dataset)
         told = map(str, trained.values())
@@ -298,7 +300,9 @@ class Cells:
         predicted = self.models.once(("finetune", made.digest), lambda: made)
         measured = (column, asking)
         if not choice:
-            score = self._score(*measured, table.split, predicted, dataset)
+            # What is reported is not what has said when to stop.
+            part = "report" if stops and table.split == "dev" else ""
+            score = self._score(*measured, table.split, predicted, dataset, part=part)
             return Trial(changes, predicted, score, score)
         if select_on:
             score = self._score(*measured, table.split, predicted, dataset)

@@ -38,6 +38,7 @@ class Finetune:
     max_length: int = 256
     target_length: int = 0
     label_smoothing: float = 0.0
+    patience: int = 0  # epochs without a lower loss on dev (its unreported half) that end it
     decoding: Decoding = field(default_factory=Decoding)
     precision: str = "bf16"
     blind: bool = False  # every question is asked about another one's passage (`tasks.blind`)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from glm.adaptation.items import Item
@@ -22,12 +23,14 @@ from glm.objectives.objective import Objective
 from glm.training import checkpoints, loop
 from glm.training.opening import Opened, opened
 from glm.training.optimisation import Optimisation
+from glm.training.patience import Patience
 from glm.training.pieces import Piece
 from harness.code import catalogue
 from harness.errors import Diverged
 from harness.steps import predictions
 from harness.steps.checkpoint import referred
 from harness.steps.dataset import read_rows
+from harness.steps.halves import half
 from harness.steps.step import Work
 from tasks.blind import blinded
 from tasks.errors import UserError
@@ -77,10 +80,7 @@ def run(spec: "Finetune", work: Work) -> None:
     style = _style(spec, work, layout)
     # Where positions go on after the source, the answer's come on top of the source's.
     longest = spec.max_length + spec.target_length * layout.goes_on
-    questions = ask(spec, work, "train", train=True)
-    questions = [q for q in questions if getattr(q, "gold", ()) or getattr(q, "targets", ())]
-    if not questions:
-        raise UserError(f"{spec.task}: the training split has no labelled question")
+    questions = _labelled(ask(spec, work, "train", train=True), spec, "training")
     items = style.encode(questions, tokenizer, longest)
     head = style.head(model.hidden, questions, spec.seed)
     if longest > model.positions:
@@ -88,6 +88,13 @@ def run(spec: "Finetune", work: Work) -> None:
     model.set_dropout(spec.dropout)
     device = loop.device_of(work.machine.device)
     network = together(model, head.to(device) if head is not None else None)
+    patience = None
+    if spec.patience:
+        asked_on = ask(spec, work, "dev", train=True, part="select" if spec.split == "dev" else "")
+        held_back = style.encode(_labelled(asked_on, spec, "dev"), tokenizer, longest)
+        looks = _loss_of(held_back, spec, work, style, network, model, head, tokenizer)
+        every = math.ceil(len(items) / spec.batch)
+        patience = Patience(work.folder / "best", every, spec.patience, looks)
     ledger = loop.train(
         network,
         _pieces(spec, work, style, model, head, items, tokenizer),
@@ -99,6 +106,7 @@ def run(spec: "Finetune", work: Work) -> None:
         model=model,
         head=head,
         precision=spec.precision,
+        patience=patience,
     )
     cut, asked = {"training": _cut(items)}, {}
     for split, name in ((spec.split, "predictions"), (spec.select_on, "predictions.select")):
@@ -114,8 +122,47 @@ def run(spec: "Finetune", work: Work) -> None:
             work.log("predicted", split=split, questions=len(answers))
     facts = ledger | {"device": loop.name_of(device), "questions": len(items)}
     facts |= {"asked": asked, "cut": cut}
+    if patience is not None:
+        facts["patience"] = {"losses": patience.losses, "best": patience.best}
     (work.folder / "ledger.json").write_text(json.dumps(facts, indent=1))
-    shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)
+    for begun in ("checkpoint", "best"):
+        shutil.rmtree(work.folder / begun, ignore_errors=True)
+
+
+def _labelled(asked: Sequence[Question], spec: "Finetune", split: str) -> list[Question]:
+    """The questions that have an answer; a `UserError` where none has."""
+    kept = [q for q in asked if getattr(q, "gold", ()) or getattr(q, "targets", ())]
+    if not kept:
+        raise UserError(f"{spec.task}: the {split} split has no labelled question")
+    return kept
+
+
+def _loss_of(
+    items: Sequence[Item],
+    spec: "Finetune",
+    work: Work,
+    style: Any,
+    network: nn.Module,
+    model: Backbone,
+    head: nn.Module | None,
+    tokenizer: Tokenizer,
+) -> Callable[[], float]:
+    """The mean loss of held-back items, without dropout; it draws the same every time."""
+    total = sum(item.weight for item in items)
+    device = loop.device_of(work.machine.device)
+
+    def mean() -> float:
+        network.eval()
+        value = 0.0
+        with torch.no_grad(), loop.autocast(device, spec.precision):
+            for at, group in micro_batches(items, work.machine.micro_batch):
+                rng = np.random.Generator(np.random.Philox(key=[spec.seed, 2**62 + at]))
+                share = sum(item.weight for item in group) / total
+                value += share * float(style.loss(model, head, group, tokenizer, rng))
+        network.train()
+        return value
+
+    return mean
 
 
 def _style(spec: "Finetune", work: Work, layout: Layout) -> Style:
@@ -162,16 +209,19 @@ def _cut(items: Sequence[Item]) -> int:
     return sum(item.cut > 0 for item in items)
 
 
-def ask(spec: "Finetune | ZeroShot", work: Work, split: str, *, train: bool) -> list[Question]:
-    """The questions of a split, in file order."""
+def ask(
+    spec: "Finetune | ZeroShot", work: Work, split: str, *, train: bool, part: str = ""
+) -> list[Question]:
+    """The questions of a split, or of one half of its clusters, in file order."""
     known = catalogue.of_step(work.how)
     way = known.requirements[spec.style].asks
     how = How(way, train, getattr(spec, "pattern", 0), spec.mode, options=spec.options)
     task = known.tasks[spec.task]
     rows = read_rows(work.inputs["dataset"] / f"{split}.jsonl")
+    kept = [not part or half(task.cluster(row)) == part for row in rows]
     if getattr(spec, "blind", False):
         rows = blinded(task, rows, getattr(spec, "seed", 0))
-    return [question for row in rows for question in questions(task, row, how)]
+    return [q for row, mine in zip(rows, kept) if mine for q in questions(task, row, how)]
 
 
 def _optimisation(spec: "Finetune", items: int) -> Optimisation:

@@ -1,6 +1,5 @@
 """From predictions to numbers: cheap, and apart, so that mending a metric costs no GPU hour."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.code import catalogue
+from harness.steps.halves import half
 from harness.steps.leakage import leaked
 from harness.steps.step import Work
 
@@ -116,16 +116,6 @@ class Score:
     def decided_by(self) -> tuple[tuple[str, str], ...]:
         """The task and its metrics."""
         return (("tasks", self.task), *(("metrics", name) for name in self.metrics))
-
-
-def half(cluster: str) -> str:
-    """Which half of a split a cluster is in: the one that settings are selected on, or the one that
-    is reported.
-
-    By the hash of its name, so that no cluster is torn and no other row moves it.
-    """
-    digest = hashlib.blake2b(cluster.encode(), digest_size=8).digest()
-    return ("select", "report")[int.from_bytes(digest) % 2]
 
 
 def _measured(

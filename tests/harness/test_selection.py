@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from harness.steps import predictions
-from harness.steps.score import Score, half
+from harness.steps.halves import half
+from harness.steps.score import Score
 from tasks.spec import Answer
 
 
