@@ -52,6 +52,12 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "classifier": Requirement(
         "classifier", "vector", "a linear layer on the vector of the whole input"
     ),
+    "masked-seq2seq": Requirement(
+        "seq2seq",
+        "masked target",
+        "one blank is written out, each token in place of a mask",
+        SEARCHING,
+    ),
     "seq2seq": Requirement(
         "seq2seq", "one blank", "one blank is written out, from left to right", SEARCHING
     ),

@@ -5,9 +5,16 @@
     wanted   australian current account deficit narrows [END]
 
 Padding is never attended to (in the original it is). Label smoothing spreads its mass over the
-real vocabulary. Other pretrainings write the same in their own layout: UniLM
-and the prefix LM as source and target, GPT as one text. UniLM was pretrained to fill masks where
-they stand; here it, too, learns to predict the next token, as a left-to-right half.
+real vocabulary. Other pretrainings write the same in their own layout: the prefix LM as source and
+target, GPT as one text.
+
+UniLM was pretrained to fill masks where they stand, and writes so (Dong et al. 2019): finetuning
+hides a share of the target's tokens, [END] among them, and predicts those; decoding puts a mask
+behind what is written and lets the token that it stands for take its place.
+
+    Part A   [CLS] [MASK] content : australia 's current account ... [EOS]
+    Part B   australian [MASK] account [MASK] narrows [MASK]
+    wanted              current        deficit        [END]
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,6 +27,7 @@ from torch import nn
 from glm.adaptation.cloze import branches
 from glm.adaptation.encoding import Source, answers, pieces, source
 from glm.adaptation.items import Item, read_each, target_loss
+from glm.data.sequences import Sequence as Row
 from glm.data.special import Special
 from glm.data.tokenizer import Tokenizer
 from glm.generation.beam import Found, Search, beam
@@ -33,7 +41,8 @@ from tasks.spec import Answer, Generate, Question
 class Seq2SeqStyle:
     """Lengths in tokens: `source` (0: all the room there is) with [CLS] and the end token,
     `target` with [END]. A longer target is cut in training, without an [END]. The rest is the
-    search's, see `glm.generation.beam.Search`."""
+    search's, see `glm.generation.beam.Search`. `masked` is the share of a target's tokens that
+    finetuning hides, for models that predict in place; without, the next token is predicted."""
 
     layout: Layout = BLANK
     source: int = 0
@@ -43,6 +52,7 @@ class Seq2SeqStyle:
     length_penalty: float = 0.7
     min_length: int = 0
     ngram: int = 3
+    masked: float = 0.0
 
     def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
         """Nothing is added to the model."""
@@ -68,7 +78,11 @@ class Seq2SeqStyle:
             given = source(text, special, room, question.id, layout=layout)
             wanted = [*next(targets), special.end] if question.targets else []
             cut = given.cut + max(0, len(wanted) - target)
-            row = training_row(given, [wanted[:target]], layout, special)
+            if self.masked:
+                count = max(min(1, len(wanted)), round(self.masked * len(wanted[:target])))
+                row = masked_row(given, wanted[:target], range(count), layout, special)
+            else:
+                row = training_row(given, [wanted[:target]], layout, special)
             items.append(Item(question, (row,), max(1, len(row.read_R)), cut, given))
         return items
 
@@ -80,8 +94,14 @@ class Seq2SeqStyle:
         tokenizer: Tokenizer,
         rng: np.random.Generator | None = None,
     ) -> torch.Tensor:
-        """Mean over target tokens, [END] included, of the smoothed cross-entropy in nats."""
+        """Mean over target tokens, [END] included, of the smoothed cross-entropy in nats.
+
+        With `masked`, over the hidden ones, as many in every epoch, drawn afresh from `rng`.
+        """
         rows = [s for item in items for s in item.sequences]
+        if self.masked and rng is not None:
+            mask = tokenizer.special.mask
+            rows = [_redrawn(row, item.plan, mask, rng) for row, item in zip(rows, items)]
         return target_loss(model, rows, tokenizer.special, self.label_smoothing)
 
     def answer(
@@ -104,6 +124,7 @@ class Seq2SeqStyle:
             self.ngram,
             unwritten(special),
             special.pad,
+            mask=special.mask if self.masked else None,
         )
 
         def reduce(group: Sequence[Item]) -> list[Answer]:
@@ -142,6 +163,39 @@ def training_row(given: Source, wanted: Sequence[Sequence[int]], layout: Layout,
         read_R=np.arange(start + len(layout.opening), start + len(tokens)),
         target_R=np.array(targets, np.int64),
     )
+
+
+def masked_row(
+    given: Source, wanted: Sequence[int], hidden: Iterable[int], layout: Layout, special: Special
+):
+    """The source and all of `wanted`, masks in place of its `hidden` tokens, which are read."""
+    row, start, places = (
+        branches(given, [], [], layout),
+        len(given.tokens),
+        np.array([*hidden], int),
+    )
+    position, inner = layout.answer(given, 0, len(wanted)) if wanted else ([], [])
+    tokens, targets = np.array(wanted, np.int32), np.array(wanted, np.int64)[places]
+    tokens[places] = special.mask
+    return replace(
+        row,
+        tokens_L=np.concatenate([row.tokens_L, tokens]),
+        position_L=np.concatenate([row.position_L, np.array(position, np.int32)]),
+        inner_L=np.concatenate([row.inner_L, np.array(inner, np.int32)]),
+        branch_L=np.concatenate([row.branch_L, np.ones(len(wanted), np.int32)]),
+        read_R=start + places,
+        target_R=targets,
+    )
+
+
+def _redrawn(row: Row, given: Source, mask: int, rng: np.random.Generator) -> Row:
+    """A masked row with other tokens hidden, as many as before."""
+    tokens_L, start = row.tokens_L.copy(), len(given.tokens)
+    tokens_L[row.read_R] = row.target_R
+    hidden = start + np.sort(rng.permutation(len(row) - start)[: len(row.read_R)])
+    target_R = tokens_L[hidden].astype(np.int64)
+    tokens_L[hidden] = mask
+    return replace(row, tokens_L=tokens_L, read_R=hidden, target_R=target_R)
 
 
 def prompt(given: Source, layout: Layout, special: Special) -> Prompt:

@@ -74,6 +74,7 @@ STYLES: Mapping[str, Style] = {
     "classifier": ClassifierStyle(),
     "bert-cloze": BertClozeStyle(),
     "continuation": ContinuationStyle(),
+    "masked-seq2seq": Seq2SeqStyle(masked=0.7),
     "seq2seq": Seq2SeqStyle(),
     "infill": InfillStyle(),
     "bert-infill": BertInfillStyle(),

@@ -11,11 +11,13 @@ H hidden, V vocabulary.
 
 from collections.abc import Sequence as List
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 
 from glm.generation.prompt import Prompt
-from glm.models.backbone import Backbone
+from glm.models.backbone import Backbone, Cache
+from glm.models.kv_cache import KeyValueCache
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Search:
     answer (0: no such rule); `banned` ids are never written. At most `max_length` tokens, after
     which what was written counts as finished. `early` gives up on a source once no unfinished
     answer would win if it ended now, which misses longer ones that a positive penalty favours.
+
+    With `mask` a token is predicted where it stands, as UniLM does it: a mask goes to the end of
+    what is written, is read there, and gives way to the token that it stood for. There is no start
+    token. Only models of our own are pretrained so, and only their caches can forget the mask.
     """
 
     end: int
@@ -40,6 +46,7 @@ class Search:
     banned: tuple[int, ...] = ()
     pad: int = 0
     early: bool = False
+    mask: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,9 +103,14 @@ def beam(model: Backbone, prompts: List[Prompt], search: Search) -> list[Found]:
     tokens_SK = torch.tensor([p.starts[:1] for p in prompts], device=device)
     sums_SK = torch.zeros(tokens_SK.shape, device=device, dtype=_wide(model))
     for used in range(limit):
-        places = [prompts[i].place(0, used, used) for i in alive for _ in range(tokens_SK.shape[1])]
-        position_R, inner_R = torch.tensor(places, device=device).T
-        hidden_RH = model.step(cache, tokens_SK.flatten(), position_R, inner_R)
+        if search.mask is None:
+            hidden_RH = _step(model, cache, tokens_SK, prompts, alive, used)
+        else:
+            if used:
+                _step(model, cache, tokens_SK, prompts, alive, used - 1)
+            masks_SK = torch.full_like(tokens_SK, search.mask)
+            hidden_RH = _step(model, cache, masks_SK, prompts, alive, used)
+            cast(KeyValueCache, cache).forget()
         log_RV = log_probabilities(model, hidden_RH, search)
         if used < search.min_length:
             log_RV[:, search.end] = -torch.inf
@@ -126,6 +138,20 @@ def beam(model: Backbone, prompts: List[Prompt], search: Search) -> list[Found]:
             if total > -torch.inf:
                 finished[i].append(_found(written_SKU[s, k], total, search))
     return [max(found, key=lambda f: f.score) if found else Found((), 0.0) for found in finished]
+
+
+def _step(
+    model: Backbone,
+    cache: Cache,
+    tokens_SK: torch.Tensor,
+    prompts: List[Prompt],
+    alive: List[int],
+    at: int,
+) -> torch.Tensor:
+    """hidden_RH of a token of every beam, `at` tokens into the answers."""
+    places = [prompts[i].place(0, at, at) for i in alive for _ in range(tokens_SK.shape[1])]
+    position_R, inner_R = torch.tensor(places, device=model.device).T
+    return model.step(cache, tokens_SK.flatten(), position_R, inner_R)
 
 
 def _wide(model: Backbone) -> torch.dtype:

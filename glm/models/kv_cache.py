@@ -55,6 +55,11 @@ class KeyValueCache:
         self.hidden_SKX[:, beam_K, self.used + beam_K] = False
         self.used += len(beam_K)
 
+    def forget(self) -> None:
+        """Take back the last step: nobody sees its entries, and the next step writes over them."""
+        self.used -= self.hidden_SKX.shape[1]
+        self.hidden_SKX[:, :, self.used :] = True
+
     def attend(self, layer: int, q_RN1D: Tensor, k_RN1D: Tensor, v_RN1D: Tensor) -> Tensor:
         """(R, N, 1, D): what the tokens of the open step attend to in `layer`, themselves too."""
         S, K, _ = self.hidden_SKX.shape

@@ -30,6 +30,7 @@ Ask = Literal[
     "masked tokens",
     "pseudo-likelihood",
     "likelihood bound",
+    "masked target",
     "vector",
 ]
 
@@ -65,7 +66,8 @@ class Layout:
     `serves` names what the model can be asked: to write what one blank holds, or what many hold;
     to continue a text as it stands; to complete a text whose blank is not shown; to say which token
     a mask hides, or all of a text's tokens in turn, or any share of them, which bounds a text's
-    likelihood; for a vector of the whole.
+    likelihood; to write an answer each of whose tokens is predicted in place of a mask; for a
+    vector of the whole.
     """
 
     kind: Kind = "blank"

@@ -64,7 +64,8 @@ class UniLM:
     @property
     def layout(self) -> Layout:
         """A source and its target, or masks where they stand."""
-        return Layout("prefix", serves=("one blank", "many blanks", "masked tokens", "vector"))
+        serves = ("masked target", "one blank", "many blanks", "masked tokens", "vector")
+        return Layout("prefix", serves=serves)
 
     @property
     def likelihood(self) -> Likelihood:

@@ -178,3 +178,53 @@ def test_banned_ids_and_padding_rows_are_never_written():
     banned = tuple(range(30))
     [found] = beam(net, [prompt([1, 3, 9])], Search(61, 62, 15, beams=3, banned=banned))
     assert found.tokens and all(30 <= t < 62 for t in found.tokens)
+
+
+def in_place_logs(net, given, written, vocabulary=64, mask=3):
+    """log p of the next token: a mask behind the prompt and `written`, one ordinary forward."""
+    a, tokens = given.source, [*written, mask]
+    places = [given.place(0, j, j) for j in range(len(tokens))]
+    row = sequence(
+        [*a.tokens_L, *tokens],
+        [*a.position_L, *(p for p, _ in places)],
+        [*a.inner_L, *(i for _, i in places)],
+        [*a.branch_L, *[1] * len(tokens)],
+    )
+    hidden = net(tensors(lay([row], 0, multiple=1)))[0, -1]
+    return net.logits(hidden)[:vocabulary].log_softmax(-1)
+
+
+def plain_beam(net, given, search):
+    """Beam search without a cache: every hypothesis is read anew, with a mask at its end."""
+    hypotheses, finished = [(0.0, ())], []
+    for used in range(search.max_length):
+        grown = []
+        for total, words in hypotheses:
+            logs = in_place_logs(net, given, words, mask=search.mask)
+            if used < search.min_length:
+                logs[search.end] = -torch.inf
+            logs[list(search.banned)] = -torch.inf
+            grown += [(total + float(x), (*words, i)) for i, x in enumerate(logs)]
+        grown.sort(key=lambda one: -one[0])
+        grown = grown[: 2 * search.beams]
+        for total, words in grown[: search.beams]:
+            if words[-1] == search.end:
+                finished.append((total / max(used, 1) ** search.length_penalty, words[:-1]))
+        hypotheses = [one for one in grown if one[1][-1] != search.end][: search.beams]
+    finished += [(t / len(w) ** search.length_penalty, w) for t, w in hypotheses]
+    return max(finished)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("penalty, minimum", [(0.0, 0), (0.7, 2)])
+def test_writing_in_place_of_a_mask_equals_reading_every_hypothesis_anew(beams, penalty, minimum):
+    net = model(inner=False)
+    prompts = [
+        prompt(tokens, grows=True) for tokens in ([1, 3, 7, 9], [1, 3, 8], [1, 40, 41, 42, 43])
+    ]
+    search = Search(61, 64, 6, beams, penalty, minimum, banned=(0, 3), mask=3)
+    found = beam(net, prompts, search)
+    for given, mine in zip(prompts, found, strict=True):
+        score, words = plain_beam(net, given, search)
+        assert mine.tokens == words and mine.score == pytest.approx(score)
+    assert len({one.tokens for one in found}) > 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from glm.adaptation.seq2seq import Seq2SeqStyle
+from glm.adaptation.seq2seq import Seq2SeqStyle, _redrawn
 from glm.models.transformer import Shape, build
 from glm.objectives.layout import CAUSAL, PREFIX, Layout
 from tasks.spec import Blank, Generate, Part
@@ -129,3 +129,38 @@ def test_long_sources_are_cut_and_short_models_leave_room_for_the_answer():
     assert len(prefix.plan.tokens) == 12 and TINY.mask in prefix.plan.tokens
     [given] = Seq2SeqStyle(source=10, target=8).encode([question], TOKENIZER, 20)
     assert len(given.plan.tokens) == 10 and given.cut == 93
+
+
+def test_a_model_that_predicts_in_place_learns_to_write_its_targets():
+    shape = Shape(2, 64, 4, 64, 40, inner=False, dropout=0.0, attention_dropout=0.0)
+    net = build(shape, 0)
+    style = Seq2SeqStyle(PREFIX, target=6, beams=3, masked=0.7)
+    asked = copying()
+    items = style.encode(asked, TOKENIZER, 40)
+    optimiser = torch.optim.Adam(net.parameters(), lr=3e-3)
+    rng = np.random.default_rng(0)
+    for _ in range(120):
+        optimiser.zero_grad()
+        style.loss(net, None, items, TOKENIZER, rng).backward()
+        optimiser.step()
+    answers = style.answer(net, None, items, TOKENIZER)
+    assert [a.text for a in answers] == [q.targets[0] for q in asked]
+
+
+def test_hidden_target_tokens_are_drawn_afresh_and_as_many_as_an_item_weighs():
+    style = Seq2SeqStyle(PREFIX, target=6, masked=0.7)
+    asked = replace(copying(1)[0], targets=("7 8 9 10",))
+    [item] = style.encode([asked], TOKENIZER, 40)
+    start, whole, seen = len(item.plan.tokens), [7, 8, 9, 10, 61], set()
+    for seed in range(30):
+        row = _redrawn(item.sequences[0], item.plan, 3, np.random.default_rng(seed))
+        hidden = row.read_R - start
+        assert len(hidden) == item.weight == 4
+        shown = [3 if j in hidden else word for j, word in enumerate(whole)]
+        assert row.tokens_L[start:].tolist() == shown
+        assert row.target_R.tolist() == [whole[j] for j in hidden]
+        assert row.position_L.tolist() == list(range(len(row)))
+        seen.add(tuple(hidden.tolist()))
+    assert len(seen) == 5
+    [unanswered] = style.encode([replace(asked, targets=())], TOKENIZER, 40)
+    assert len(unanswered.sequences[0].read_R) == 0
