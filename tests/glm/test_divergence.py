@@ -20,6 +20,7 @@ ASKED: dict[str, Question] = {
     **dict.fromkeys(("untrained-cloze", "untrained-bert-cloze", "untrained-continuation"), CLOZE),
     "classifier": Classify("7", ((Part("10 11"),),), 2, ("no", "yes"), (0,)),
     "seq2seq": WRITING,
+    "masked-seq2seq": WRITING,
     "infill": WRITING,
     "bert-infill": WRITING,
     **dict.fromkeys(("lm", "pseudo-lm"), Continue("7", "10 11 12 13")),
