@@ -8,7 +8,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.errors import StoreDamaged, UserError
+from harness.export import export
+from harness.grid import load as grids
+from harness.grid.expansion import expand
+from harness.grid.json_schema import json_schema
+from harness.grid.listing import listing
+from harness.grid.schema import Grid
+from harness.plan.why import find, why
 from harness.run.command import SET, report, unread
+from harness.store import manifest
+from harness.store.store import Store
+from results.explanation import explain
+from tasks.errors import nearest
 
 LISTED = (
     *("systems", "tasks", "styles", "scales", "recipes"),
@@ -65,10 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _loaded(options: argparse.Namespace, *, to_run: bool = False) -> tuple[Any, Any]:
-    from harness.grid import load as grids
-    from harness.store.store import Store
-
+def _loaded(options: argparse.Namespace, *, to_run: bool = False) -> tuple[Grid, Store]:
     grid = grids.load(options.grid, options.set, to_run=to_run)
     return grid, Store(grids.machine(grid, store=options.store).store)
 
@@ -76,9 +84,6 @@ def _loaded(options: argparse.Namespace, *, to_run: bool = False) -> tuple[Any, 
 def _table(options: argparse.Namespace) -> int:
     grid, store = _loaded(options)
     if not _ran(grid, store, options):
-        from harness.grid.expansion import expand
-        from harness.store import manifest
-
         grid, store = _loaded(options, to_run=True)
         expansion = expand(grid)
         store.open()
@@ -88,19 +93,15 @@ def _table(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from results.explanation import explain
-
     grid, store = _loaded(options)
     _ran(grid, store, options)
     print(explain(store.root, grid.name, options.table, options.row, options.column), end="")
     return 0
 
 
-def _ran(grid: Any, store: Any, options: argparse.Namespace) -> bool:
+def _ran(grid: Grid, store: Store, options: argparse.Namespace) -> bool:
     """Whether this very grid was run in the store. Refuses when another one of its name was."""
-    from harness.store.manifest import stale
-
-    changed = stale(grid, store)
+    changed = manifest.stale(grid, store)
     if not changed:
         return changed is not None
     told = [f"  {name}: {_brief(there)} there, {_brief(now)} now" for name, there, now in changed]
@@ -127,10 +128,6 @@ def _brief(value: Any) -> str:
 
 
 def _why(options: argparse.Namespace) -> int:
-    from harness.grid.expansion import expand
-    from harness.plan.why import find, why
-    from tasks.errors import nearest
-
     grid, store = _loaded(options, to_run=True)
     steps = expand(grid).steps
     found = find(steps, options.step)
@@ -143,15 +140,11 @@ def _why(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from harness.grid.listing import listing
-
     print(listing(options.kind), end="")
     return 0
 
 
 def _schema(options: argparse.Namespace) -> int:
-    from harness.grid.json_schema import json_schema
-
     text = json.dumps(json_schema(), indent=1) + "\n"
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:
@@ -164,15 +157,11 @@ def _schema(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from harness.export import export
-
     print(export(options.step, Path(options.out), Path(options.store or "store")))
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from harness.store.store import Store
-
     store = Store(options.root or options.store or "store")
     if not (store.root / "store.json").exists():
         raise UserError(f"{store.root} is no store")

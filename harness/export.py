@@ -8,6 +8,7 @@ library's pre-LN encoders have one, or norm their embeddings). These become a fo
 
 from pathlib import Path
 
+from glm.objectives import asked
 from harness.errors import UserError
 
 
@@ -17,7 +18,6 @@ def export(step: str, out: Path, root: Path) -> str:
     `step` is its folder, or the beginning of its name below `pretrain/`.
     """
     from glm.models import gpt2
-    from glm.objectives import asked
     from glm.training import opening
     from glm.training.checkpoints import load
 

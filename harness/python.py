@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import UserError
+from results import frames, render, report, scores
+from results.scores import Manifest
+from results.tables import Table, build
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.grid.schema import Grid
     from harness.run.session import Session
-    from results.scores import Manifest
-    from results.tables import Table
 
 Written = str | Path | Mapping[str, Any]
 
@@ -39,15 +40,11 @@ class Result:
     @cached_property
     def tables(self) -> "dict[str, pd.DataFrame]":
         """The tables by id, as they are printed."""
-        from results import frames
-
         return {table.id: frames.printed(table) for table in self._built}
 
     @cached_property
     def tidy(self) -> "dict[str, pd.DataFrame]":
         """The tables by id, with a line for each row, column and metric."""
-        from results import frames
-
         return {table.id: frames.tidy(table) for table in self._built}
 
     @cached_property
@@ -60,8 +57,6 @@ class Result:
     @cached_property
     def predictions(self) -> "pd.DataFrame":
         """Every finished cell's answers."""
-        from results import frames
-
         return frames.answers(self._manifest)
 
     @property
@@ -70,25 +65,17 @@ class Result:
         return self.store / "grids" / self.name / "tables" / "index.html"
 
     @cached_property
-    def _manifest(self) -> "Manifest":
-        from results import scores
-
+    def _manifest(self) -> Manifest:
         return scores.manifest(self.store, self.name)
 
     @cached_property
-    def _built(self) -> "list[Table]":
-        from results import tables
-
-        return tables.build(self.store, self.name)
+    def _built(self) -> list[Table]:
+        return build(self.store, self.name)
 
     def __repr__(self) -> str:
-        from results import render
-
         return "\n".join(render.terminal(table) for table in self._built)
 
     def _repr_html_(self) -> str:
-        from results import frames
-
         return "".join(frames.html(table) for table in self._built)
 
 
@@ -153,7 +140,6 @@ def run(
         StoreDamaged: the store cannot be used.
     """
     from harness.run import session as sessions
-    from results import report
 
     read = _read(grid, set)
     session = _session(read, store=store, executor=executor, address=address)

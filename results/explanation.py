@@ -8,6 +8,7 @@ from typing import Any
 
 from results import checklist, gates, items, paper, scores, statistics, tables, wording
 from results.cells import Entry, examples
+from results.escapes import clean
 from results.ledger import QUANTITIES, shown
 from results.scores import Manifest, inside, unsound
 from results.tables import Line, Table
@@ -47,8 +48,6 @@ def explain(store: Path | str, grid: str, table: str, row: str, column: str) -> 
 
 def _cleaned(lines: Iterable[str]) -> list[str]:
     """The lines without control characters, their indentation kept."""
-    from results.escapes import clean
-
     return [" " * (len(line) - len(line.lstrip(" "))) + clean(line) for line in lines]
 
 

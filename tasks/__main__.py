@@ -12,13 +12,15 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from tasks import TASKS, leveled, microworld
 from tasks.errors import UserError, nearest
-
-if TYPE_CHECKING:
-    from tasks.source.rows import Source
-    from tasks.spec import Task
+from tasks.show import show
+from tasks.source.folder import Folder, find
+from tasks.source.hub import Hub
+from tasks.source.rows import Source, load
+from tasks.spec import How, Task, questions
+from tasks.survey import beside, survey
 
 SPLIT = {"train": "train", "dev": "dev", "val": "dev", "validation": "dev", "test": "test"}
 SAMPLE_WORLD = 200  # documents of the world that is made when none is given
@@ -71,9 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _named(name: str) -> "Task":
-    from tasks import TASKS
-
+def _named(name: str) -> Task:
     if name in TASKS:
         return TASKS[name]
     raise UserError(f"there is no task `{name}`{nearest(name, TASKS)}")
@@ -85,19 +85,12 @@ def _root(given: argparse.Namespace, stack: ExitStack) -> str:
         return given.path
     if given.source == "folder":
         raise UserError("--source folder needs --path DIR, the folder that holds the files.")
-    from tasks import microworld
-
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="world-"))
     microworld.write(folder, seed=given.seed, documents=SAMPLE_WORLD)
     return folder
 
 
 def _show(given: argparse.Namespace, stack: ExitStack) -> int:
-    from tasks import leveled
-    from tasks.show import show
-    from tasks.source.rows import load
-    from tasks.spec import How, questions
-
     name, options = leveled(given.task)
     task, split, level = _named(name), SPLIT[given.split], options.get("level")
     style = given.style or task.styles[0]
@@ -120,11 +113,7 @@ def _show(given: argparse.Namespace, stack: ExitStack) -> int:
     return 0
 
 
-def _source(given: argparse.Namespace, task: "Task", split: str, stack: ExitStack) -> "Source":
-    from tasks.source.folder import Folder, find
-    from tasks.source.hub import Hub
-    from tasks.survey import beside
-
+def _source(given: argparse.Namespace, task: Task, split: str, stack: ExitStack) -> Source:
     if given.source == "hub":
         return Hub(on_bad_row=given.on_bad_row)
     root = _root(given, stack)
@@ -145,13 +134,9 @@ def _source(given: argparse.Namespace, task: "Task", split: str, stack: ExitStac
 
 
 def _check(given: argparse.Namespace, stack: ExitStack) -> int:
-    from tasks import TASKS
-
     tasks = [_named(name) for name in given.tasks] or list(TASKS.values())
     if given.source == "hub":
         return _check_hub(tasks)
-    from tasks.survey import survey
-
     root = _root(given, stack)
     if not Path(root).is_dir():
         raise UserError(f"{root}: no such folder.")
@@ -179,15 +164,12 @@ def _check(given: argparse.Namespace, stack: ExitStack) -> int:
     return int(bad > 0)
 
 
-def _levels(counts: "Mapping[int, int]") -> str:
+def _levels(counts: Mapping[int, int]) -> str:
     each = ", ".join(f"{count} of level {level}" for level, count in sorted(counts.items()))
     return f" ({each})" if each else ""
 
 
-def _check_hub(tasks: Sequence["Task"]) -> int:
-    from tasks.source.hub import Hub
-    from tasks.source.rows import load
-
+def _check_hub(tasks: Sequence[Task]) -> int:
     for task in tasks:
         for split in task.hub.splits if task.hub else ():
             print(f"{task.title:<10} {split:<6} {len(load(task, split, Hub()).rows)} rows, 0 bad")
@@ -202,8 +184,6 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _world(given: argparse.Namespace, stack: ExitStack) -> int:
-    from tasks import microworld
-
     if given.documents < 1:
         raise UserError("--documents must be at least 1.")
     wanted = {name: getattr(given, name) for name in ("levels", "distance", "distractors")}

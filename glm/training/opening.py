@@ -20,6 +20,7 @@ from glm.data import tokenizer as tokens
 from glm.data.special import with_sentinels
 from glm.data.tokenizer import Tokenizer
 from glm.models.backbone import Backbone
+from glm.models.huggingface import checkpoint
 from glm.models.importers import import_glm, import_hf
 from glm.models.transformer import Transformer
 from glm.objectives import asked
@@ -55,8 +56,6 @@ def opened(
         return _ours(path, how, device)
     if elsewhere(path).kind == "blanks":
         return _released(path, device)
-    from glm.models.huggingface import checkpoint
-
     found = checkpoint.load(path, device, name=name, revision=revision)
     return Opened(found.model, found.tokenizer, found.layout, found.tokenizer)
 

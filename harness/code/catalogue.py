@@ -9,17 +9,19 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from ablations.recipes import RECIPES, Finetuning, Recipe
+from ablations.systems import VARIANTS, Variant
+from ablations.tables import TABLES, Table
+from glm.adaptation.requirements import REQUIREMENTS, Requirement
+from glm.adaptation.requirements import of as required
 from harness.code import source
 from harness.code.plugin import Plugin
 from harness.errors import UserError
+from tasks import GROUPS, TASKS
+from tasks.spec import Metric, Task, measures
 
 if TYPE_CHECKING:
-    from ablations.recipes import Recipe
-    from ablations.systems import Variant
-    from ablations.tables import Table
-    from glm.adaptation.requirements import Requirement
     from glm.adaptation.styles import Style
-    from tasks.spec import Metric, Task
 
 STYLES = "glm.adaptation.styles"
 
@@ -28,25 +30,20 @@ STYLES = "glm.adaptation.styles"
 class Catalogue:
     """The shipped names, those of `plugins`, and the `checkpoints` that a grid's rows name.
 
-    Reading one loads no more than it needs.
+    Styles alone load torch, so they are imported when they are read.
     """
 
     plugins: tuple[Plugin, ...] = ()
-    checkpoints: "tuple[Variant, ...]" = ()
+    checkpoints: tuple[Variant, ...] = ()
 
     @cached_property
-    def tasks(self) -> "Mapping[str, Task]":
+    def tasks(self) -> Mapping[str, Task]:
         """Tasks by name."""
-        from tasks import TASKS
-        from tasks.spec import Task
-
         return self._with(TASKS, "TASKS", Task)
 
     @cached_property
     def groups(self) -> Mapping[str, tuple[str, ...]]:
         """The names of groups of tasks; a shipped group has the shipped tasks only."""
-        from tasks import GROUPS
-
         own: dict[str, tuple[str, ...]] = {}
         for name, task in self.tasks.items():
             if task.group not in GROUPS:
@@ -54,10 +51,8 @@ class Catalogue:
         return {**GROUPS, **{name: names for name, names in own.items() if name not in self.tasks}}
 
     @cached_property
-    def metrics(self) -> "Mapping[str, Metric]":
+    def metrics(self) -> Mapping[str, Metric]:
         """Metrics of plugins by name, for any task's columns."""
-        from tasks.spec import Metric
-
         return self._with({}, "METRICS", Metric)
 
     @cached_property
@@ -66,22 +61,18 @@ class Catalogue:
         return self._with({}, "OBJECTIVES")
 
     @cached_property
-    def systems(self) -> "Mapping[str, Variant]":
+    def systems(self) -> Mapping[str, Variant]:
         """Systems to pretrain by name."""
-        from ablations.systems import VARIANTS, Variant
-
         own = {each.name: each for each in self.checkpoints}
         return {**self._with(VARIANTS, "SYSTEMS", Variant), **own}
 
-    def with_system(self, checkpoint: "Variant") -> "Catalogue":
+    def with_system(self, checkpoint: Variant) -> "Catalogue":
         """The catalogue of a grid that names a checkpoint."""
         return replace(self, checkpoints=(*self.checkpoints, checkpoint))
 
     @cached_property
-    def recipes(self) -> "Mapping[str, Recipe]":
+    def recipes(self) -> Mapping[str, Recipe]:
         """Recipes by name; what plugins bring for single tasks is in all of them."""
-        from ablations.recipes import RECIPES, Finetuning, Recipe
-
         own = self._with({}, "RECIPES", Recipe, Finetuning, only=Finetuning)
         named = self._with(RECIPES, "RECIPES", Recipe, Finetuning, only=Recipe)
         return {
@@ -90,10 +81,8 @@ class Catalogue:
         }
 
     @cached_property
-    def tables(self) -> "Mapping[str, Table]":
+    def tables(self) -> Mapping[str, Table]:
         """Tables by id."""
-        from ablations.tables import TABLES, Table
-
         return self._with(TABLES, "TABLES", Table)
 
     @cached_property
@@ -104,24 +93,21 @@ class Catalogue:
         return {**STYLES, **self.own_styles}
 
     @cached_property
-    def requirements(self) -> "Mapping[str, Requirement]":
+    def requirements(self) -> Mapping[str, Requirement]:
         """What each style asks and needs, the best first; a plugin's style says it itself."""
-        from glm.adaptation.requirements import REQUIREMENTS, of
-
-        return {**REQUIREMENTS, **{name: of(name, each) for name, each in self.own_styles.items()}}
+        return {
+            **REQUIREMENTS,
+            **{name: required(name, each) for name, each in self.own_styles.items()},
+        }
 
     @cached_property
     def own_styles(self) -> Mapping[str, Any]:
         """Styles of plugins by name, without torch where they can do without."""
-        from glm.adaptation.requirements import REQUIREMENTS
-
         known = self._with(dict.fromkeys(REQUIREMENTS), "STYLES")
         return {name: style for name, style in known.items() if name not in REQUIREMENTS}
 
-    def measures(self, task: str) -> "Mapping[str, Metric]":
+    def measures(self, task: str) -> Mapping[str, Metric]:
         """The metrics that a task's columns may name: its own, and those of plugins."""
-        from tasks.spec import measures
-
         return {**self.metrics, **measures(self.tasks[task])}
 
     def _with(

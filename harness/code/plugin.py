@@ -33,6 +33,7 @@ from typing import Any, Literal
 
 from harness.code import source
 from harness.errors import UserError
+from tasks.template import task
 
 REGISTRIES = ("TASKS", "METRICS", "OBJECTIVES", "SYSTEMS", "RECIPES", "STYLES", "TABLES")
 ENTRY_POINTS = "glm_harness.plugins"
@@ -100,8 +101,6 @@ class Plugin:
         exec(compile(self.text, self.name, "exec"), module.__dict__)
 
     def _fill(self, module: ModuleType) -> None:
-        from tasks.template import task
-
         made = task(json.loads(self.text), self.name)
         vars(module)["TASKS"] = {made.name: made}
 

@@ -26,7 +26,7 @@ from harness.steps.finetune import Finetune, ZeroShot
 from harness.steps.leakage import Leakage
 from harness.steps.ngram import LIKELIHOODS, ORDERS, Ngram
 from harness.steps.score import Score
-from harness.steps.step import Step, slug
+from harness.steps.step import Step, ordered, slug
 from tasks.spec import How, Task, signature
 
 
@@ -75,8 +75,6 @@ class Expansion:
 
     @cached_property
     def steps(self) -> dict[str, Step]:
-        from harness.steps.step import ordered
-
         wanted = {}
         for cell in self.cells:
             for trial in cell.trials:

@@ -15,7 +15,7 @@ from harness.steps.corpus import Corpus
 from harness.steps.dataset import SPLITS, Dataset
 from harness.steps.step import Step, slug
 from harness.steps.world import World
-from tasks import TASKS
+from tasks import TASKS, microworld
 from tasks.source import files
 from tasks.source.folder import Folder
 from tasks.source.hub import Hub
@@ -40,8 +40,6 @@ class Sources:
     def world(self) -> Step:
         """The built-in world at the grid's size."""
         if "world" not in self.made:
-            from tasks import microworld
-
             data = self.grid.data
             documents = data.documents or self.scale.documents
             spec = World(data.seed, documents, self.scale.world, microworld.VERSION)

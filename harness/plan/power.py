@@ -22,6 +22,7 @@ import yaml
 import results
 from harness.grid.expansion import Expansion
 from harness.plan.plan import Plan
+from harness.plan.text import aligned
 from harness.run.progress import duration
 from harness.store.about import examples
 from harness.store.store import Store
@@ -198,8 +199,6 @@ def told(found: Sequence[Column], pretrainings: int, plan: Plan, wanted: float |
             row += [_count(column.pretrainings(wanted, texts=t)) for t in (False, True)]
             row.append(_count(column.examples(wanted)))
         rows.append(row)
-    from harness.plan.text import aligned
-
     lines += aligned(rows, 2)
     if pretrainings < 2:
         lines.append("one pretraining shows no difference: set seeds.pretrain to 2 or more")

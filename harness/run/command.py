@@ -11,9 +11,16 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from harness.errors import StoreDamaged, UserError, disk_full
+from harness.grid import load as grids
+from harness.plan import text as planned
+from harness.run import session as sessions
+from harness.run.progress import duration
+from harness.run.scheduler import Schedule
+from harness.store.store import Store
+from results import render, tables
+from results import report as reports
 
 SET = "override one of its values, tables.0.split=test; a path is relative to here"
 
@@ -82,10 +89,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, command: str) -> int:
-    from harness.grid import load as grids
-    from harness.plan import text as planned
-    from harness.run import session as sessions
-
     began = time.monotonic()
     if options.detect is not None and not 0 < options.detect < 100:
         raise UserError(f"--detect {options.detect:g}: a difference in points, between 0 and 100")
@@ -114,11 +117,8 @@ def _run(options: argparse.Namespace, command: str) -> int:
     return sessions.state(schedule)
 
 
-def report(store: Any, name: str, begun: bool = False) -> None:
+def report(store: Store, name: str, begun: bool = False) -> None:
     """Write the tables in every format and print them; with `begun` only those with a number."""
-    from results import render, tables
-    from results import report as reports
-
     built = [each for each in tables.build(store.root, name) if each.begun or not begun]
     if not built:
         return
@@ -128,10 +128,8 @@ def report(store: Any, name: str, begun: bool = False) -> None:
     print(f"report: {os.path.relpath(paths[0])}", flush=True)
 
 
-def _close(schedule: Any, seconds: float, quiet: bool) -> None:
+def _close(schedule: Schedule, seconds: float, quiet: bool) -> None:
     """Say what went wrong, each kind apart."""
-    from harness.run.progress import duration
-
     tally, counts = schedule.tally(), schedule.counts
     for digest, status in schedule.status.items():
         if status == "failed":

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.run import inline
+from harness.run import ray_executor as execute
 from harness.run.progress import Progress
 from harness.run.scheduler import Schedule
 from harness.run.signals import Stop
@@ -96,8 +97,6 @@ def runner(machine: Machine) -> Any:
         )
     if machine.executor == "inline" or not there:
         return inline.run
-    from harness.run import ray_executor as execute
-
     return execute.run
 
 

@@ -11,6 +11,8 @@ from harness.code import catalogue
 from harness.errors import UserError
 from harness.steps.corpus import read_texts
 from harness.steps.step import Work
+from tasks.source.folder import Folder
+from tasks.source.rows import load
 
 SPLITS = ("train", "dev", "test")
 
@@ -34,9 +36,6 @@ class Dataset:
 
     def run(self, work: Work) -> None:
         """Write {split}.jsonl and dataset.json (counts, skipped ids, files, digests)."""
-        from tasks.source.folder import Folder
-        from tasks.source.rows import load
-
         if "corpus" in work.inputs:
             self._held_out(work)
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.source import files
+from tasks.source import files, hub
 
 AT_ONCE = 2048  # rows of a parquet file
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet", ".tar": "tar"}
@@ -89,8 +89,6 @@ def from_hub(name: str, revision: str, split: str, field: str) -> Iterator[str]:
 
     Raises `UserError` at once where it is neither reachable nor in the cache.
     """
-    from tasks.source import hub
-
     path, _, config = name.partition(":")
     for row in hub.stream(path, config, revision, split):
         if field not in row:

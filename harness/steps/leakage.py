@@ -4,16 +4,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from harness.code import catalogue
 from harness.steps.corpus import read_texts
 from harness.steps.dataset import read_rows
 from harness.steps.step import Work
-
-if TYPE_CHECKING:
-    from tasks.leakage import Index
-    from tasks.spec import Task
+from tasks.leakage import Index, apart, document, index
+from tasks.spec import Task
 
 EVALUATED = ("dev", "test")
 FILE = "found.jsonl"
@@ -55,18 +53,14 @@ class Leakage:
         return (("tasks", self.task),)
 
 
-def _index(task: "Task", folder: Path, split: str) -> "tuple[list[str], Index]":
+def _index(task: Task, folder: Path, split: str) -> tuple[list[str], Index]:
     """A split's ids, and its rows as they are looked for."""
-    from tasks.leakage import apart, index
-
     rows = read_rows(folder / f"{split}.jsonl")
     return [str(row["id"]) for row in rows], index(rows, apart(task))
 
 
-def _read(task: "Task", folder: Path, corpus: Path | None) -> dict[str, Iterable[str]]:
+def _read(task: Task, folder: Path, corpus: Path | None) -> dict[str, Iterable[str]]:
     """What a model reads before it is asked, as documents; only finetuning reads training rows."""
-    from tasks.leakage import document
-
     read: dict[str, Iterable[str]] = {}
     if task.group != "language" and (folder / "train.jsonl").is_file():
         read["training"] = map(document, read_rows(folder / "train.jsonl"))

@@ -3,15 +3,18 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from glm.data import tokenizer as tokens
+from glm.data.stream import TokenStream
+from glm.data.tokenizer import Tokenizer
+from glm.models import ngram
+from glm.models.ngram import Ngrams
 from harness.code import catalogue
+from harness.steps import predictions
+from harness.steps.dataset import read_rows
 from harness.steps.step import Work
-
-if TYPE_CHECKING:
-    from glm.data.tokenizer import Tokenizer
-    from glm.models.ngram import Ngrams
-    from tasks.spec import Answer, Compare, Continue
+from tasks.spec import Answer, Compare, Continue, How
 
 LIKELIHOODS = ("lm", "likelihood")  # the ways of asking that an n-gram model can answer
 ORDERS: Mapping[str, int] = {"unigram": 1, "5-gram": 5}  # floor -> n
@@ -36,13 +39,6 @@ class Ngram:
 
     def run(self, work: Work) -> None:
         """Write FLOOR.parquet for every floor in ORDERS, and ngram.json."""
-        from glm.data import tokenizer as tokens
-        from glm.data.stream import TokenStream
-        from glm.models import ngram
-        from harness.steps import predictions
-        from harness.steps.dataset import read_rows
-        from tasks.spec import Compare, Continue, How
-
         task = catalogue.of_step(work.how).tasks[self.task]
         how = How(task.styles[0], False, 0, self.mode, options=self.options)
         rows = read_rows(work.inputs["dataset"] / f"{self.split}.jsonl")
@@ -68,12 +64,8 @@ class Ngram:
         return (("tasks", self.task),)
 
 
-def _answers(
-    model: "Ngrams", asked: "Sequence[Continue]", tokenizer: "Tokenizer"
-) -> "list[Answer]":
+def _answers(model: Ngrams, asked: Sequence[Continue], tokenizer: Tokenizer) -> list[Answer]:
     """What the model says to each question, in the sums that a language model's answers hold."""
-    from tasks.spec import Answer
-
     targets = tokenizer.encode_batch([question.target for question in asked])
     contexts = tokenizer.encode_batch([question.context for question in asked])
     answers = []
@@ -92,12 +84,8 @@ def _answers(
     return answers
 
 
-def _compared(
-    model: "Ngrams", asked: "Sequence[Compare]", tokenizer: "Tokenizer"
-) -> "list[Answer]":
+def _compared(model: Ngrams, asked: Sequence[Compare], tokenizer: Tokenizer) -> list[Answer]:
     """Which of its texts the model finds likelier."""
-    from tasks.spec import Answer
-
     encoded = iter(tokenizer.encode_batch([text for question in asked for text in question.texts]))
     answers = []
     for q in asked:

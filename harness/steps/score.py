@@ -4,16 +4,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from harness.code import catalogue
+from harness.steps import predictions
+from harness.steps.dataset import read_rows
 from harness.steps.halves import half
 from harness.steps.leakage import leaked
 from harness.steps.step import Work
-
-if TYPE_CHECKING:
-    from tasks.spec import Answer, How, Metric, Question, Row, Task
-    from tasks.sums import Rows
+from tasks.errors import Absent
+from tasks.metrics.floors import commonest, floors
+from tasks.spec import Answer, How, Metric, Question, Row, Task, questions
+from tasks.sums import Rows
 
 TRAINING = 5000  # training rows that are looked at for a constant output
 
@@ -43,10 +45,6 @@ class Score:
 
     def run(self, work: Work) -> None:
         """Write scores.json, and items.parquet with what every answer adds to each metric."""
-        from harness.steps import predictions
-        from harness.steps.dataset import read_rows
-        from tasks.metrics.floors import commonest, floors
-
         names = catalogue.of_step(work.how)
         task = names.tasks[self.task]
         answers = predictions.read(work.inputs["predictions"] / self.predictions)
@@ -91,26 +89,19 @@ class Score:
         clusters = [task.cluster(asked[a.id][1]) if a.id in asked else a.id for a in answers]
         predictions.write_items(work.folder / "items.parquet", answers, clusters, rows)
 
-    def _asked(self, task: "Task", rows: "Sequence[Row]") -> "dict[str, tuple[Question, Row]]":
+    def _asked(self, task: Task, rows: Sequence[Row]) -> dict[str, tuple[Question, Row]]:
         """Every question by id, with its row."""
-        from tasks.spec import questions
-
         how = self._how(False)
         return {q.id: (q, row) for row in rows for q in questions(task, row, how)}
 
-    def _training(self, task: "Task", path: Path) -> "Iterator[Question]":
+    def _training(self, task: Task, path: Path) -> Iterator[Question]:
         """The first training questions of a generating task, for constant outputs."""
-        from harness.steps.dataset import read_rows
-        from tasks.spec import questions
-
         if task.group == "generation" and path.is_file():
             how = self._how(True)
             for row in read_rows(path)[:TRAINING]:
                 yield from questions(task, row, how)
 
-    def _how(self, train: bool) -> "How":
-        from tasks.spec import How
-
+    def _how(self, train: bool) -> How:
         return How(self.style, train, self.pattern, self.mode, options=self.options)
 
     def decided_by(self) -> tuple[tuple[str, str], ...]:
@@ -118,12 +109,8 @@ class Score:
         return (("tasks", self.task), *(("metrics", name) for name in self.metrics))
 
 
-def _measured(
-    metric: "Metric", answers: "Sequence[Answer]"
-) -> "tuple[float | None, str, Rows | None]":
+def _measured(metric: Metric, answers: Sequence[Answer]) -> tuple[float | None, str, Rows | None]:
     """A metric's value, or the reason why there is none, and every answer's statistics."""
-    from tasks.errors import Absent
-
     try:
         if metric.statistics is None:
             return metric.compute(answers), "", None

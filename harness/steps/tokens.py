@@ -8,6 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from glm.data import tokenizer as tokens
+from glm.data.stream import token_type
 from harness.steps.corpus import read_texts
 from harness.steps.step import Work
 
@@ -27,9 +29,6 @@ class Tokens:
 
     def run(self, work: Work) -> None:
         """Write tokens.bin, offsets.npy and tokens.json (counts)."""
-        from glm.data import tokenizer as tokens
-        from glm.data.stream import token_type
-
         tokenizer = tokens.load(work.inputs["tokenizer"])
         special = tokenizer.special
         kind = token_type(special)

@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
+from glm.data import tokenizer as tokens
 from glm.data.vocabularies import HUB, IDS
 from harness.steps.corpus import read_texts
 from harness.steps.step import Work
@@ -36,8 +37,6 @@ class Vocabulary:
 
     def run(self, work: Work) -> None:
         """Write the tokenizer's folder."""
-        from glm.data import tokenizer as tokens
-
         if self.kind == "train":
             texts = islice(read_texts(work.inputs["corpus"] / "train.parquet"), TRAINING_DOCUMENTS)
             tokenizer = tokens.train_wordpiece(texts, self.size, task_masks=self.task_masks)

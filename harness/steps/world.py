@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from harness.errors import UserError
 from harness.steps.step import Work
+from tasks import microworld
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,6 @@ class World:
 
     def run(self, work: Work) -> None:
         """Write the world's folder layout into the step's folder."""
-        from tasks import microworld
-
         if self.generator != microworld.VERSION:
             raise UserError(
                 f"this world was asked of generator {self.generator}, "
