@@ -4,8 +4,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from harness.errors import StoreDamaged, UserError
 from harness.export import export
@@ -21,6 +20,7 @@ from harness.store.store import Store
 from results.explanation import explain
 from tasks.errors import nearest
 
+Answer = Callable[[argparse.Namespace], int]  # from the options to the exit code
 LISTED = (
     *("systems", "tasks", "styles", "scales", "recipes"),
     *("settings", "metrics", "tables", "objectives"),
@@ -48,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m harness", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, answer: Any, help: str, grid: bool = True) -> argparse.ArgumentParser:
+    def command(
+        name: str, answer: Callable[[argparse.Namespace], int], help: str, grid: bool = True
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help)
         added.set_defaults(answer=answer)
         if grid:
@@ -122,7 +124,7 @@ def _ran(grid: Grid, store: Store, options: argparse.Namespace) -> bool:
     )
 
 
-def _brief(value: Any) -> str:
+def _brief(value: object) -> str:
     text = repr(value)
     return text if len(text) < 60 else text[:57] + "..."
 

@@ -10,7 +10,7 @@ from results.checklist import numbers
 from results.tables import Line, Table
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """JSON that is the same for the same value; what is not finite is null."""
     return json.dumps(_finite(value), indent=1, ensure_ascii=False) + "\n"
 
@@ -86,7 +86,7 @@ def _entry(entry: Entry) -> Mapping[str, Any]:
     }
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
     if isinstance(value, Mapping):

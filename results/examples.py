@@ -133,7 +133,7 @@ def _answer(row: Mapping[str, Any]) -> tuple[str, Answer] | None:
     return None
 
 
-def _cut(text: Any) -> str:
+def _cut(text: object) -> str:
     text = clean(str(text))
     return text if len(text) <= CUT else f"{text[:CUT]}…"
 

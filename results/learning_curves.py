@@ -41,7 +41,7 @@ class Point:
     label: str
     column: str
     metric: str
-    seed: Any
+    seed: int | str
     step: int
     spent: Mapping[str, float]  # by the names of AXES
     value: float | None

@@ -37,7 +37,7 @@ class Pretraining:
     folder: str
     labels: tuple[str, ...]  # of the rows that share it
     variant: str
-    seed: Any
+    seed: int | str
     ledger: Mapping[str, Any]
     curve: tuple[tuple[int, float], ...]
     reason: str = ""
@@ -72,7 +72,7 @@ def pretrainings(grid: Manifest) -> list[Pretraining]:
 
 
 def _pretraining(
-    grid: Manifest, folder: str, labels: tuple[str, ...], variant: str, seed: Any
+    grid: Manifest, folder: str, labels: tuple[str, ...], variant: str, seed: int | str
 ) -> Pretraining:
     ledger, reason = _ledger(grid, folder)
     curve: tuple[tuple[int, float], ...] = ()
@@ -169,7 +169,7 @@ def matched(runs: Sequence[Pretraining], unit: str) -> str:
     )
 
 
-def shown(quantity: str, value: Any) -> str:
+def shown(quantity: str, value: object) -> str:
     """A number as a person reads it: 1,234,567, 3.2e+15, 12.5; a dash where there is none."""
     if not isinstance(value, int | float) or value != value:
         return "–"

@@ -146,7 +146,7 @@ def difference(a: Sample, b: Sample) -> Difference | None:
     return Difference(mean, n, Error(seeds, seeds**2 / parts, examples, freedom))
 
 
-def same(a: Sample, b: Sample, pretrain: Any) -> bool:
+def same(a: Sample, b: Sample, pretrain: object) -> bool:
     """Whether two samples rest on the same pretraining under one seed."""
     folder = a.pretrained.get(pretrain)
     return bool(folder) and folder == b.pretrained.get(pretrain)

@@ -21,12 +21,12 @@ def write(path: Path, content: bytes, *, lasting: bool = False) -> None:
     part.replace(path)
 
 
-def write_json(path: Path, value: Any, *, lasting: bool = False) -> None:
+def write_json(path: Path, value: object, *, lasting: bool = False) -> None:
     """Write a value as `as_json` has it, whole or not at all."""
     write(path, as_json(value).encode(), lasting=lasting)
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """JSON with a line for each key, or each item: readable, and quick to write."""
     if isinstance(value, dict) and value:
         lines = [f" {json.dumps(key)}: {_line(value[key])}" for key in sorted(value)]
@@ -36,7 +36,7 @@ def as_json(value: Any) -> str:
     return _line(value) + "\n"
 
 
-def _line(value: Any) -> str:
+def _line(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
 

@@ -16,7 +16,7 @@ class Session(Protocol):
         """Where checkpoints go; may hold one of an earlier attempt."""
         ...
 
-    def log(self, event: str, **facts: Any) -> None:
+    def log(self, event: str, **facts: object) -> None:
         """Record an event: "step", "checkpoint" and "resume" with `step=n`."""
         ...
 

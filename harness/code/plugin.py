@@ -177,7 +177,7 @@ def _tasks_file(entry: str, path: Path) -> tuple[Plugin, ...]:
     return tasks_of(entry, found)
 
 
-def tasks_of(place: str, mappings: Any) -> tuple[Plugin, ...]:
+def tasks_of(place: str, mappings: object) -> tuple[Plugin, ...]:
     """Tasks by name, as a grid has them under `tasks:`."""
     if not isinstance(mappings, Mapping):
         raise UserError(f"{place}: a mapping of names to tasks is wanted")
@@ -187,7 +187,7 @@ def tasks_of(place: str, mappings: Any) -> tuple[Plugin, ...]:
     )
 
 
-def task_of(place: str, mapping: Any) -> Plugin:
+def task_of(place: str, mapping: object) -> Plugin:
     """One task's mapping. Raises UserError where no task can be made of it."""
     plugin = Plugin(place, json.dumps(mapping, sort_keys=True, default=str), "task")
     plugin.load()

@@ -53,7 +53,7 @@ class Check:
     used: set[str] = field(default_factory=set)  # finetuning settings that some cell knows
     untrained: bool = False  # whether some cell asks a pretraining without finetuning
 
-    def name(self, what: str, name: str, among: Iterable[str], *path: Any, key=False) -> bool:
+    def name(self, what: str, name: str, among: Iterable[str], *path: str | int, key=False) -> bool:
         """Blame a name that does not exist."""
         if name not in among:
             said = f"unknown {what} `{name}`{nearest(name, among)}"
@@ -61,7 +61,7 @@ class Check:
         return name in among
 
     def value(
-        self, what: str, name: str, value: Any, known: Mapping[str, Setting], *path: Any
+        self, what: str, name: str, value: Any, known: Mapping[str, Setting], *path: str | int
     ) -> None:
         """Blame a setting that does not exist, or its value."""
         inside = [each for each in known if each.startswith(f"{name}.")]
@@ -134,7 +134,7 @@ class Check:
 
     # --- a user's own table
 
-    def own_table(self, written: Written, *path: Any) -> Written:
+    def own_table(self, written: Written, *path: str | int) -> Written:
         """Blame names and values in a table; what is left has none that is wrong."""
         table = written.table
         if not table.id:
@@ -155,13 +155,13 @@ class Check:
             {i: column for i, column in columns.items() if column is not None},
         )
 
-    def _sound(self, check: Callable[..., None], *arguments: Any) -> bool:
+    def _sound(self, check: Callable[..., None], *arguments: object) -> bool:
         """Whether a check finds nothing."""
         before = len(self.document.problems)
         check(*arguments)
         return len(self.document.problems) == before
 
-    def _own_row(self, row: InlineRow, *path: Any) -> InlineRow | None:
+    def _own_row(self, row: InlineRow, *path: str | int) -> InlineRow | None:
         """A row without what is wrong in it; None where its system is not known."""
         style = row.style
         if style and not self.name("style", style, self.known.requirements, *path, "style"):
@@ -175,7 +175,7 @@ class Check:
         kept = self._set(row, self.known.systems[row.variant], *path, "set")
         return row.model_copy(update={"style": style, "set": kept})
 
-    def _set(self, row: InlineRow, variant: Variant, *path: Any) -> dict[str, Any]:
+    def _set(self, row: InlineRow, variant: Variant, *path: str | int) -> dict[str, Any]:
         """Blame the values of a row's `set:`; returns those with which nothing is wrong.
 
         How tasks are asked depends on the column as well, and is checked with it.
@@ -212,7 +212,7 @@ class Check:
             kept = {name: kept[name] for name in kept if name in found.asking}
         return kept | learns
 
-    def _own_column(self, column: InlineColumn, *path: Any) -> InlineColumn | None:
+    def _own_column(self, column: InlineColumn, *path: str | int) -> InlineColumn | None:
         """A column without what is wrong in it; None where its task is not known."""
         known, metrics = self.known, list(column.metrics)
         if not column.task:
@@ -235,7 +235,7 @@ class Check:
                 options.pop(bad, None)
         return column.model_copy(update={"metrics": metrics, "options": options})
 
-    def _options(self, task: Task, options: Mapping[str, Any], *path: Any) -> list[str]:
+    def _options(self, task: Task, options: Mapping[str, Any], *path: str | int) -> list[str]:
         """Blame options that a task does not take, or their values; returns their names."""
         takes = {name: Setting.read(name, type) for name, type in task.options.items()}
         what = f"option of {task.name}"
@@ -248,7 +248,7 @@ class Check:
 
     # --- what goes together
 
-    def ids(self, table: Table, own: Written, unread: Sequence[str], *path: Any) -> None:
+    def ids(self, table: Table, own: Written, unread: Sequence[str], *path: str | int) -> None:
         """Rows and columns that cannot be told apart, and a reference that is not there.
 
         `unread` names the rows with which something is so wrong that they are not in the table.
@@ -408,6 +408,6 @@ def _splits(task: Task) -> tuple[str, ...]:
     return ("test",) if task.name == "heldout" else tuple(s for s in task.names if s != "train")
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) < 60 else text[:57] + "..."

@@ -68,7 +68,7 @@ def selection(grid: Grid, score: Step) -> str:
     return f"{sweep.select} of {swept} on {where}"
 
 
-def _tuned(grid: Grid, scale: Scale, spec: Any) -> Iterator[tuple[str, Any]]:
+def _tuned(grid: Grid, scale: Scale, spec: object) -> Iterator[tuple[str, Any]]:
     """The finetuning settings that are neither the recipe's at this scale nor the sweep's."""
     if not isinstance(spec, Finetune):
         return
@@ -95,7 +95,7 @@ def _pairs(values: Mapping[str, Any]) -> str:
     return ",".join(f"{name}={_plain(values[name])}" for name in sorted(values))
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     """A setting as text: equal numbers alike, and none of the signs that part a signature."""
     if isinstance(value, float) or type(value) is int:
         return f"{value:.12g}"

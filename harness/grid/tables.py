@@ -91,7 +91,7 @@ def _words(told: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as a grid would write it, shortly: 1e-4, false, [0.9, 0.99]."""
     if isinstance(value, bool):
         return str(value).lower()

@@ -10,9 +10,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from harness import cpus
+from harness.grid.expansion import Cell, Expansion
 from harness.plan import estimate
 from harness.plan.estimate import Cost
 from harness.steps.step import Machine, Step
@@ -57,7 +57,7 @@ class Plan:
 
 
 def make(
-    expansion: Any,
+    expansion: Expansion,
     store: Store,
     machine: Machine,
     cost: Callable[[Step], Cost] = estimate.cost,
@@ -87,11 +87,11 @@ def make(
     return Plan(tuple(lines), len(expansion.cells), results, tables, workers, on_gpu)
 
 
-def _scores(cell: Any) -> list[Step]:
+def _scores(cell: Cell) -> list[Step]:
     return [s for t in cell.trials for s in (t.score, t.selection) if s is not None]
 
 
-def sharing(cells: Iterable[Any]) -> Counter[str]:
+def sharing(cells: Iterable[Cell]) -> Counter[str]:
     """How many cells need each step, by digest."""
     above: dict[str, frozenset[str]] = {}
 

@@ -52,7 +52,7 @@ def why(step: Step, store: Store, depth: int = 0) -> list[str]:
     return lines
 
 
-def changes(stored: Any, now: Any, place: str = "") -> list[tuple[str, Any, Any]]:
+def changes(stored: object, now: object, place: str = "") -> list[tuple[str, Any, Any]]:
     """Every field that differs or that only one side has: (dotted name, stored, now)."""
     if isinstance(stored, dict) and isinstance(now, dict):
         found = []

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from harness import errors
@@ -191,7 +192,7 @@ def _limit(order: Order, machine: Machine, part: Path) -> Iterator[None]:
 
     with open(part / "stacks.txt", "w") as stacks:
 
-        def over(signum: int, frame: Any) -> None:
+        def over(signum: int, frame: FrameType | None) -> None:
             faulthandler.dump_traceback(stacks)
             raise errors.TimeLimit(
                 f"ran past its time limit of {seconds:g} s; its stack is in {stacks.name}"

@@ -41,7 +41,7 @@ class Share:
     provenance: dict[str, Any]
     rank: int
 
-    def log(self, event: str, **facts: Any) -> None:
+    def log(self, event: str, **facts: object) -> None:
         """One log for all: process 0 writes it."""
         if self.rank == 0:
             self.own.log(event, **facts)

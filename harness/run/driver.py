@@ -4,8 +4,7 @@ import importlib.util
 import os
 import socket
 import uuid
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from harness.errors import UserError
 from harness.run import inline
@@ -86,7 +85,7 @@ def _forget_the_dead(store: Store) -> None:
             note.with_suffix(".stop").unlink(missing_ok=True)
 
 
-def runner(machine: Machine) -> Any:
+def runner(machine: Machine) -> Callable[..., None]:
     """The executor's `run`. Ray is imported only when it is used."""
     if machine.executor not in ("auto", "inline", "ray"):
         raise UserError(f"machine.executor is {machine.executor!r}: use ray, inline or auto")

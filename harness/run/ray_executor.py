@@ -9,7 +9,7 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from harness.run.scheduler import Schedule
 from harness.run.signals import Stop
 from harness.steps.step import Machine, Step
 from harness.store.attempts import events
-from harness.store.store import Store
+from harness.store.store import Order, Store
 
 CAP = 2000  # tasks handed to Ray at once; beyond it only those whose inputs are done
 HEAD = "node:__internal_head__"  # the resource that marks a cluster's head node: 1 of it
@@ -177,7 +177,7 @@ class _Flight:
         return self.tasks[key], machine
 
 
-def _step(order: Any, machine: Machine, session: Mapping[str, Any], *before: Outcome) -> Outcome:
+def _step(order: Order, machine: Machine, session: Mapping[str, Any], *before: Outcome) -> Outcome:
     """The task: one attempt, if everything it needs is there."""
     if any(outcome.state != "done" for outcome in before):
         return Outcome(order.digest, "unready")
@@ -204,7 +204,7 @@ def _first(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
-def connect(machine: Machine, steps: Any = ()) -> Any:
+def connect(machine: Machine, steps: Iterable[Step] = ()) -> Any:
     """Ray, connected to the machine's cluster or to a local one that ends with this process."""
     address = _address(machine)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -239,7 +239,7 @@ def _address(machine: Machine) -> str:
     return machine.address or os.environ.get("RAY_ADDRESS") or "local"
 
 
-def packages(root: str, steps: Any) -> list[str]:
+def packages(root: str, steps: Iterable[Step]) -> list[str]:
     """Folders of the packages that workers elsewhere need: ours and those of the steps' specs."""
     names = {"harness", "glm", "tasks", "ablations", "results"}
     names |= {type(step.spec).__module__.split(".")[0] for step in steps}

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 GRACE = 8.0  # seconds that running steps get to write a checkpoint: out within 10 s in all
@@ -46,7 +47,7 @@ class Stop:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _heard(self, number: int, frame: Any) -> None:
+    def _heard(self, number: int, frame: FrameType | None) -> None:
         if self.asked and self.guest:
             raise KeyboardInterrupt
         if self.asked:

@@ -24,7 +24,7 @@ class Working:
     last: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     looked: float = 0.0
 
-    def log(self, event: str, **facts: Any) -> None:
+    def log(self, event: str, **facts: object) -> None:
         """Append one event to log.jsonl, in one write, so that a kill cuts at most its own line."""
         self.last[event] = facts
         line = json.dumps({"event": event, "time": round(time.time(), 3), **facts})

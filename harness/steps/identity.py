@@ -11,7 +11,7 @@ from typing import Any
 from harness.errors import UserError
 
 
-def version(spec: Any) -> int:
+def version(spec: object) -> int:
     """The spec's version, 1 where it names none."""
     return int(getattr(type(spec), "version", 1))
 
@@ -61,7 +61,7 @@ def _canonical_fields(value: Any, full: bool, place: str) -> dict[str, Any]:
     return form
 
 
-def _is_default(each: "dataclasses.Field[Any]", now: Any, full: bool, place: str) -> bool:
+def _is_default(each: "dataclasses.Field[Any]", now: object, full: bool, place: str) -> bool:
     if each.default is not dataclasses.MISSING:
         default = each.default
     elif each.default_factory is not dataclasses.MISSING:
@@ -72,13 +72,13 @@ def _is_default(each: "dataclasses.Field[Any]", now: Any, full: bool, place: str
     return json.dumps(canonical(default, full=full, place=place)) == json.dumps(now)
 
 
-def hexdigest(value: Any) -> str:
+def hexdigest(value: object) -> str:
     """16 hexadecimal digits of a canonical value; key order does not matter."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def differences(stored: Any, now: Any, place: str = "") -> list[tuple[str, Any, Any]]:
+def differences(stored: object, now: object, place: str = "") -> list[tuple[str, Any, Any]]:
     """Fields that both sides have with unequal values: (dotted name, stored, now).
 
     A field that only one side has was added or taken away with a harmless default.

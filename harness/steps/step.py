@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from harness.errors import UserError
 from harness.steps.identity import canonical, hexdigest, version
@@ -50,7 +50,7 @@ class Work(Protocol):
     attempt: int  # 1, 2, ...
     provenance: dict[str, Any]  # what the step adds to provenance.json, such as data digests
 
-    def log(self, event: str, **facts: Any) -> None:
+    def log(self, event: str, **facts: object) -> None:
         """Append a line to log.jsonl: "step", "checkpoint" and "resume" with `step=n` count."""
         ...
 
@@ -62,10 +62,10 @@ class Work(Protocol):
 class Spec(Protocol):
     """What a step computes: a frozen dataclass of plain values with these members."""
 
-    version: Any  # ClassVar[int]: bumped when equal fields come to mean something new
-    uses: Any  # ClassVar[str]: "cpu" or "gpu"
+    version: ClassVar[int]  # bumped when equal fields come to mean something new
+    uses: ClassVar[str]  # "cpu" or "gpu"
 
-    def run(self, work: Any) -> None:
+    def run(self, work: Work) -> None:
         """Write the results into `work.folder`."""
         ...
 

@@ -18,6 +18,7 @@ from typing import Any
 from glm.objectives.amounts import UNITS
 from harness.grid.expansion import Cell, Expansion
 from harness.grid.overrides import scaled
+from harness.grid.schema import Grid
 from harness.plan.estimate import planned, shape
 from harness.steps.step import Step
 from harness.store.store import Store
@@ -26,7 +27,7 @@ from tasks.atomic import read_json
 LEDGER = (*UNITS, "steps", "seconds", "device")
 
 
-def about(grid: Any, expansion: Expansion, store: Store) -> dict[str, Any]:
+def about(grid: Grid, expansion: Expansion, store: Store) -> dict[str, Any]:
     """The facts behind a grid's tables, as plain values."""
     steps = expansion.steps.values()
     scale = scaled(grid)
@@ -55,7 +56,7 @@ def examples(dataset: Step, split: str, store: Store) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _source(grid: Any, steps: Iterable[Step]) -> dict[str, Any]:
+def _source(grid: Grid, steps: Iterable[Step]) -> dict[str, Any]:
     """The kind of source, and what identifies it where that is no digest of files."""
     worlds = [step.spec for step in steps if step.kind == "world"]
     found: dict[str, Any] = {"kind": grid.data.kind}

@@ -71,7 +71,7 @@ def record(code: Code, inputs: Mapping[str, Path]) -> dict[str, Any]:
     }
 
 
-def _digest(recorded: Any) -> str:
+def _digest(recorded: object) -> str:
     return str(recorded.get("digest", "")) if isinstance(recorded, dict) else ""
 
 

@@ -70,7 +70,7 @@ class _View:
 
     def __init__(
         self,
-        grid: Any,
+        grid: Grid,
         store: Store,
         status: Mapping[str, str],
         reasons: Mapping[str, str],
