@@ -119,7 +119,7 @@ def _frame(path: Path, records: Sequence[Mapping[str, Any]]) -> Path:
     return _write(path, buffer.getvalue().to_pybytes())
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A value of a column: what is nested as JSON."""
     return json.dumps(value) if isinstance(value, Mapping) else value
 

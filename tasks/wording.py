@@ -74,7 +74,7 @@ def gold(row: Row, labels: Sequence[Any]) -> tuple[int, ...]:
     return (labels.index(row["label"]),) if "label" in row else ()
 
 
-def pair(row: Row, a: Text, b: Text, labels: Sequence[Any], **more: Any) -> Classify:
+def pair(row: Row, a: Text, b: Text, labels: Sequence[object], **more: Any) -> Classify:
     """The classifier's question about a pair of texts, one logit per label."""
     return Classify(
         id=row["id"],

@@ -148,7 +148,7 @@ class Catalogue:
         found = entries[registry].get(name)
         return source.owners([found]) if found is not None else set()
 
-    def deciding(self, spec: Any) -> tuple[Plugin, ...]:
+    def deciding(self, spec: object) -> tuple[Plugin, ...]:
         """The plugins that a spec's result depends on: its classes are theirs, or its names."""
         if not self.plugins:
             return ()
@@ -167,7 +167,7 @@ def _names(spec: Any) -> Iterable[tuple[str, str]]:
     return spec.decided_by() if hasattr(spec, "decided_by") else ()
 
 
-def roots(spec: Any, catalogue: Catalogue) -> frozenset[str]:
+def roots(spec: object, catalogue: Catalogue) -> frozenset[str]:
     """The modules that decide a spec's result, before what they import: its own, its values' and
     those of the entries it names."""
     found = source.owners([spec])

@@ -61,7 +61,7 @@ class Check:
         return name in among
 
     def value(
-        self, what: str, name: str, value: Any, known: Mapping[str, Setting], *path: str | int
+        self, what: str, name: str, value: object, known: Mapping[str, Setting], *path: str | int
     ) -> None:
         """Blame a setting that does not exist, or its value."""
         inside = [each for each in known if each.startswith(f"{name}.")]

@@ -152,7 +152,7 @@ def _path(written: str, path: Key, document: Document) -> str:
     return str((Path() if from_option else Path(document.source).parent).absolute() / written)
 
 
-def _table(check: Check, written: Any, path: Key) -> Table | None:
+def _table(check: Check, written: object, path: Key) -> Table | None:
     """A table of the grid as far as it is sound, checked; None where there is nothing of it."""
     document, known = check.document, check.known
     if isinstance(written, str):
@@ -226,7 +226,7 @@ def _entries(
     return found
 
 
-def _validated(model: type[Model], value: Any, document: Document, prefix: Key) -> Model | None:
+def _validated(model: type[Model], value: object, document: Document, prefix: Key) -> Model | None:
     """The model's value; what is wrong is blamed and left out, so that names are checked too."""
     if not isinstance(value, dict):
         document.blame(prefix, f"{value!r} is neither a name nor a mapping")

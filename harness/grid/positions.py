@@ -183,7 +183,7 @@ class _Reader:
         return float(text) if FLOAT.fullmatch(text) else text
 
 
-def dumped(value: Any) -> str:
+def dumped(value: object) -> str:
     """A document's value as text that reads as the same value."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 from harness.code.plugin import Plugin
 from harness.errors import StoreDamaged, UserError
@@ -51,7 +51,7 @@ class Order:
     folder: str  # where the result will lie below the store's root
     code: Code  # that decides the result, as the run found it
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """Travels with its plugins: they are loaded before what is made of their classes."""
         plugins = self.how.get("plugins", ())
         if not plugins:

@@ -158,7 +158,7 @@ def _no_constant(name: str) -> NoReturn:
     raise BadRow(f"not JSON: {name} is no number")
 
 
-def require_clean(record: Any) -> None:
+def require_clean(record: object) -> None:
     """Raises `BadRow` for what no tokenizer and no file takes, wherever it stands in a record: NUL,
     half of a surrogate pair, nesting without end."""
     level = [record]
