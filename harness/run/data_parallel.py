@@ -223,11 +223,14 @@ def _run(spec: Pretrain, carried: Mapping[str, Any], rank: int, world: int) -> N
 def _fail(folder: Path, rank: int, error: Exception) -> None:
     """Leave word of a process's own failure; the first to fail says what went wrong.
 
-    One that has only lost its peers says nothing: either a peer has, or one was lost.
+    One that has only lost its peers says nothing: either a peer has, or one was lost. Ray may have
+    taken their group away by then, so that whatever the process asks of it fails.
     """
-    import torch
+    from torch import distributed
 
-    if isinstance(error, torch.distributed.DistError) or "gloo" in str(error):
+    if isinstance(error, distributed.DistError) or "gloo" in str(error):
+        return
+    if not distributed.is_initialized():
         return
     first = (str(error).strip().splitlines() or ["no message"])[0]
     ended = {"state": "failed", "reason": f"in process {rank}: {type(error).__name__}: {first}"}

@@ -181,7 +181,10 @@ NONSENSE = {
     ),
     own("[bert-large]", "[heldout]", ", split: test"): ("bert-large", "Held-out documents cannot"),
     own("[bert-large]", "[lambada]", ", split: test"): ("bert-large", "that needs continuation"),
-    own("[bert-large]", "[gigaword]"): ("bert-large", "Gigaword cannot be asked: that needs one"),
+    own("[bert-large]", "[gigaword]"): (
+        "bert-large",
+        "Gigaword cannot be asked: that needs masked target or one blank",
+    ),
     own("[{variant: gpt-large, style: bert-cloze}]"): ("bert-cloze", "use cloze or classifier"),
     own("[{variant: glm-large, style: bert-infill}]", "[yahoo]"): ("bert-infill", "use infill"),
     own("[glm-large]", "[heldout]"): ("{id", "Held-out documents has no dev split, only test"),
