@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 
-from harness.errors import StoreDamaged, UserError
+from harness.errors import UserError
 from harness.export import export
 from harness.grid import load as grids
 from harness.grid.expansion import expand
@@ -14,7 +14,7 @@ from harness.grid.json_schema import json_schema
 from harness.grid.listing import listing
 from harness.grid.schema import Grid
 from harness.plan.why import find, why
-from harness.run.command import SET, report, unread
+from harness.run.command import SET, ended, report
 from harness.store import manifest
 from harness.store.store import Store
 from results.explanation import explain
@@ -30,18 +30,7 @@ LISTED = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Answer one question; returns the exit code, as `harness.run.command` has them."""
     options = _parser().parse_args(argv)
-    try:
-        code = options.answer(options)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        return unread()
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except StoreDamaged as error:
-        print(error, file=sys.stderr)
-        return 4
+    return ended(lambda: options.answer(options), options.store or "store")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,7 +10,8 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from harness.errors import StoreDamaged, UserError, disk_full
 from harness.grid import load as grids
@@ -29,8 +30,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a grid; returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     options = _parser().parse_args(argv)
+    command = shlex.join(["python", "-m", "harness.run", *argv])
+    return ended(lambda: _run(options, command), options.store or "store")
+
+
+def ended(command: Callable[[], int], store: str) -> int:
+    """Run a command; returns its exit code, or that of the error which it tells in a sentence."""
     try:
-        code = _run(options, shlex.join(["python", "-m", "harness.run", *argv]))
+        code = command()
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -42,9 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 4
     except OSError as error:
-        from pathlib import Path
-
-        full = disk_full(error, Path(options.store or "store"))
+        full = disk_full(error, Path(store))
         if full is None:
             raise
         print(full, file=sys.stderr)

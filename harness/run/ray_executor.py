@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from glm.training.allocator import tune_allocator
 from harness import cpus
 from harness.errors import UserError
 from harness.run import guard
@@ -192,10 +193,6 @@ _prepared: list[bool] = []  # whether this worker process has been made ready
 def _prepare() -> None:
     """Once for each worker: an allocator that keeps its pages, where there is one to set."""
     _prepared.append(True)
-    try:
-        from glm.training.allocator import tune_allocator
-    except ImportError:
-        return
     tune_allocator()
 
 
