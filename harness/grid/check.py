@@ -17,7 +17,7 @@ from glm.adaptation.requirements import Requirement, fitting
 from harness.code.catalogue import Catalogue
 from harness.grid.overrides import ASKING, Overrides, asked, overrides, style_of
 from harness.grid.positions import Document, Key
-from harness.grid.schema import Grid, InlineColumn, InlineRow, InlineTable
+from harness.grid.schema import Grid, InlineColumn, InlineRow, InlineTable, TablePart
 from harness.grid.tables import unfolded
 from harness.steps import KINDS
 from harness.steps.step import NAME
@@ -131,6 +131,44 @@ class Check:
                     self.name("split", split, ("train", "dev", "test"), *path, key=True)
         if data.revision and data.kind != "hub":
             self.document.blame(("data", "revision"), "`revision` is for kind: hub")
+
+    # --- a part of a named table
+
+    def part(self, written: TablePart, path: Key) -> Table | None:
+        """The named table with the rows and columns that are asked for, in its own order."""
+        if not self.name("table", written.table, self.known.tables, *path, "table"):
+            return None
+        table = self.known.tables[written.table]
+        rows = {row.id: row for row in table.rows}
+        columns = {column.id: column for column in table.columns}
+        kept_rows = self._chosen(f"row of {table.id}", written.rows, rows, *path, "rows")
+        kept_columns = self._chosen(
+            f"column of {table.id}", written.columns, columns, *path, "columns"
+        )
+        reference = written.reference or table.reference
+        if written.reference:
+            self.name("row", reference, kept_rows, *path, "reference")
+        elif reference and reference not in kept_rows:
+            said = f"`{reference}` is what differences are taken against: keep it"
+            self.document.blame((*path, "rows"), f"{said}, or give a `reference`")
+        part = replace(
+            table,
+            rows=tuple(row for id, row in rows.items() if id in kept_rows),
+            columns=tuple(column for id, column in columns.items() if id in kept_columns),
+            reference=reference,
+        )
+        self.pairs(part, [path] * len(part.rows), [path] * len(part.columns), path)
+        return part
+
+    def _chosen(
+        self, what: str, names: Sequence[str], among: Mapping[str, object], *path: str | int
+    ) -> tuple[str, ...]:
+        """The names that exist, the others blamed; all that there are where none is named."""
+        if not names:
+            return tuple(among)
+        return tuple(
+            name for i, name in enumerate(names) if self.name(what, name, among, *path, i)
+        )
 
     # --- a user's own table
 

@@ -9,7 +9,7 @@ from ablations.settings import Setting, settings
 from harness.code.catalogue import Catalogue
 from harness.grid.check import OF_SCALE, OF_VARIANT
 from harness.grid.load import SHIPPED
-from harness.grid.schema import Grid, InlineColumn, InlineRow, InlineTable
+from harness.grid.schema import Grid, InlineColumn, InlineRow, InlineTable, TablePart
 from harness.steps import KINDS
 
 NEEDED = {"InlineTable": ["id", "rows", "columns"], "InlineRow": ["variant"]}
@@ -19,7 +19,7 @@ NEEDED |= {"InlineColumn": ["task"]}
 def json_schema(known: Catalogue = SHIPPED) -> dict[str, Any]:
     """The schema of a grid that may name what the catalogue has."""
     made = Grid.model_json_schema()
-    for model in (InlineTable, InlineRow, InlineColumn):
+    for model in (InlineTable, TablePart, InlineRow, InlineColumn):
         made["$defs"][model.__name__] = model.model_json_schema()
     for name, keys in NEEDED.items():
         made["$defs"][name]["required"] = keys
@@ -37,7 +37,9 @@ def _names(made: dict[str, Any], known: Catalogue) -> None:
     top = made["properties"]
     table, row, column = (made["$defs"][name]["properties"] for name in NEEDED)
     top["scale"]["enum"], top["recipe"]["enum"] = list(SCALES), list(known.recipes)
-    _either(top["tables"], known.tables, "InlineTable")
+    _either(top["tables"], known.tables, "InlineTable", "TablePart")
+    part = made["$defs"]["TablePart"]["properties"]
+    part["table"]["enum"] = list(known.tables)
     _either(table["rows"], known.systems, "InlineRow")
     _either(table["columns"], [*known.tasks, *known.groups], "InlineColumn")
     row["variant"]["enum"] = list(known.systems)
@@ -79,10 +81,10 @@ def _values(made: dict[str, Any], known: Catalogue) -> None:
     _options(column["options"], known)
 
 
-def _either(of: dict[str, Any], names: Iterable[str], written: str) -> None:
-    """A list of names and of mappings."""
+def _either(of: dict[str, Any], names: Iterable[str], *written: str) -> None:
+    """A list of names and of mappings, written as one of the definitions."""
     named = {"type": "string", "enum": list(names)}
-    of["items"] = {"anyOf": [named, {"$ref": f"#/$defs/{written}"}]}
+    of["items"] = {"anyOf": [named, *({"$ref": f"#/$defs/{each}"} for each in written)]}
     of["minItems"] = 1
 
 

@@ -95,8 +95,9 @@ def _metrics(known: Catalogue) -> Lines:
 
 def _tables(known: Catalogue) -> Lines:
     for name, table in known.tables.items():
-        rows = sum(bool(row.variant) for row in table.rows)
-        yield name, f"{table.title}; {rows} systems x {len(table.columns)} columns"
+        rows = ", ".join(row.id for row in table.rows if row.variant)
+        columns = ", ".join(column.id for column in table.columns)
+        yield name, f"{table.title}; rows {rows}; columns {columns}"
 
 
 def _objectives(known: Catalogue) -> Lines:

@@ -25,7 +25,7 @@ from harness.grid import files, limits
 from harness.grid.check import Check, Written
 from harness.grid.checkpoints import system
 from harness.grid.positions import Document, Key, opened, override
-from harness.grid.schema import Grid, InlineColumn, InlineRow, InlineTable
+from harness.grid.schema import Grid, InlineColumn, InlineRow, InlineTable, TablePart
 from harness.grid.tables import unfolded, written_out
 from harness.steps import step
 from tasks import AT, leveled
@@ -161,6 +161,9 @@ def _table(check: Check, written: object, path: Key) -> Table | None:
         table = known.tables[written]
         check.pairs(table, [path] * len(table.rows), [path] * len(table.columns), path)
         return table
+    if isinstance(written, dict) and "table" in written:
+        part = _validated(TablePart, written, document, path)
+        return check.part(part, path) if part is not None else None
     inline = _validated(InlineTable, written, document, path)
     if inline is None:
         return None

@@ -245,13 +245,24 @@ class InlineTable(_Model):
     reference: str = Field("", description="the row that differences are taken against")
 
 
+class TablePart(_Model):
+    """Some rows and columns of a table that has a name: its claims are asked of what is left."""
+
+    table: str = Field(description="the table's name; `harness list tables`")
+    rows: list[str] = Field([], description="ids of its rows; by default all")
+    columns: list[str] = Field([], description="ids of its columns; by default all")
+    reference: str = Field("", description="the row that differences and controls are taken of")
+
+
 class Grid(_Model):
     """Everything that a `grid.yaml` may say."""
 
     name: str = Field("", description="of the results; by default the file's")
     scale: str = Field("micro", description="how large: `harness list scales`")
     overrides: dict[str, Any] = Field({}, description="single numbers of the scale")
-    tables: list[Any] = Field([], description="names of the paper's tables, and tables written out")
+    tables: list[Any] = Field(
+        [], description="names of the paper's tables, parts of them, and tables written out"
+    )
     data: Data = Field(
         default_factory=lambda: Data.model_validate({}), description="where text comes from"
     )

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ablations.tables import TABLES
 from glm.adaptation.requirements import REQUIREMENTS, fitting
 from glm.adaptation.styles import STYLES
 from harness.code.catalogue import Catalogue
@@ -80,6 +81,46 @@ machine: {gpus: {pretran: 1}, time_limit: {pretrain: soon}}
         "grid.yaml:9:54: `machine.time_limit.pretrain` is 'soon': "
         "a time is a number of seconds, or like 90s, 30m, 2h, 1d",
         "11 errors in grid.yaml; nothing was run",
+    ]
+
+
+def test_a_part_of_a_named_table_keeps_the_tables_own_order_title_and_reference(tmp_path: Path):
+    text = """\
+tables:
+  - {table: table6, rows: [GLM_Large_no_shuffle, GLM_Large], columns: [rte, copa]}
+  - {table: table5}
+  - {table: figure4, rows: [GLM_Large_uni, GPT_Large_uni], reference: GPT_Large_uni}
+"""
+    part, whole, other = load(tmp_path, text).resolved_tables
+    assert [row.id for row in part.rows] == ["GLM_Large", "GLM_Large_no_shuffle"]
+    assert [column.id for column in part.columns] == ["copa", "rte"]
+    assert (part.title, part.average, part.reference) == (
+        TABLES["table6"].title,
+        True,
+        "GLM_Large",
+    )
+    assert whole == TABLES["table5"]
+    assert other.reference == "GPT_Large_uni"
+
+
+def test_a_part_of_a_table_names_only_what_the_table_has(tmp_path: Path):
+    text = """\
+tables:
+  - {table: table6, rows: [GLM_Large_no_shufle, GLM_Large], columns: [rt]}
+  - {table: table1, rows: [GLM_Doc], column: [rte]}
+  - {table: tabel5}
+  - {table: table3, rows: [GLM_Doc, GLM_Large], reference: GLM_Sent}
+"""
+    assert errors(tmp_path, text) == [
+        "grid.yaml:2:28: unknown row of table6 `GLM_Large_no_shufle`; did you mean "
+        "`GLM_Large_no_shuffle` or `GLM_Large_no_cloze`?",
+        "grid.yaml:2:71: unknown column of table6 `rt`; did you mean `rte`?",
+        "grid.yaml:3:27: `GLM_Large` is what differences are taken against: keep it, "
+        "or give a `reference`",
+        "grid.yaml:3:38: unknown key `column`; did you mean `columns`?",
+        "grid.yaml:4:13: unknown table `tabel5`; did you mean `table5` or `table6`?",
+        "grid.yaml:5:60: unknown row `GLM_Sent`; did you mean `GLM_Large` or `GLM_Doc`?",
+        "6 errors in grid.yaml; nothing was run",
     ]
 
 
