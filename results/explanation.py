@@ -1,6 +1,5 @@
 """Where one cell of a table comes from: its runs, files, settings, cost and signature, as text."""
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,8 @@ from results.escapes import clean
 from results.ledger import QUANTITIES, shown
 from results.scores import Manifest, inside, unsound
 from results.tables import Line, Table
-from tasks.errors import UserError
+from tasks.atomic import read_json
+from tasks.errors import UserError, meant
 from tasks.metrics.floors import FLOORS
 
 
@@ -56,10 +56,8 @@ def _index(what: str, wanted: str, names: Sequence[Sequence[str]]) -> int:
         if wanted in spellings:
             return index
     every = [spelling for spellings in names for spelling in spellings if spelling]
-    near = difflib.get_close_matches(wanted, every, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
     ids = ", ".join(spellings[0] for spellings in names)
-    raise UserError(f"no {what} {wanted!r}{hint} There are: {ids}")
+    raise UserError(f"no {what} `{wanted}`{meant(wanted, every) or '.'} There are: {ids}")
 
 
 def _entry(entry: Entry, table: Table, line: Line) -> list[str]:
@@ -176,12 +174,9 @@ def _settings(grid: Manifest, title: str, folders: Sequence[str | None]) -> list
 
 def _json(grid: Manifest, folder: str, name: str) -> Mapping[str, Any]:
     path = inside(grid.store, folder)
-    try:
-        sound = path is not None and not unsound(grid.store, folder, name)
-        read = json.loads((path / name).read_text(encoding="utf-8")) if path and sound else {}
-    except (OSError, ValueError):
-        return {}
-    return read if isinstance(read, dict) else {}
+    sound = path is not None and not unsound(grid.store, folder, name)
+    found = read_json(path / name) if path and sound else None
+    return found if isinstance(found, dict) else {}
 
 
 def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:

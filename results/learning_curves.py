@@ -7,16 +7,15 @@ FLOPs or device-seconds, whichever a reader cares for.
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, permutations
 from typing import Any
 
-from results import scores, setting
+from results import ledger, scores, setting
 from results.ledger import Pretraining, shown
-from results.scores import Manifest, inside
+from results.scores import Manifest
 from results.statistics import LEVEL, student
 
 AXES = {
@@ -80,7 +79,7 @@ def points(grid: Manifest) -> list[Point]:
             continue
         ends = [{**cell, **point} for point in cell["curve"]] + [dict(cell)]
         for end in ends:
-            spent = _ledger(grid, end.get("pretrain") or "")
+            spent, _ = ledger.read(grid, end.get("pretrain"))
             at = int(end.get("step") or spent.get("steps") or 0)
             for record in scores.records(replace(grid, cells=(end,))):
                 found.append(_point(grid, record, at, spent))
@@ -104,14 +103,6 @@ def _point(grid: Manifest, record: Mapping[str, Any], at: int, spent: Mapping[st
         status=record["status"],
         reason=record["reason"],
     )
-
-
-def _ledger(grid: Manifest, folder: str) -> Mapping[str, Any]:
-    """What a model had cost; nothing where it is not there or cannot be believed."""
-    path = inside(grid.store, folder)
-    if path is None or scores.unsound(grid.store, folder, "ledger.json"):
-        return {}
-    return json.loads((path / "ledger.json").read_text(encoding="utf-8"))
 
 
 def table(found: Sequence[Point]) -> str:

@@ -74,7 +74,7 @@ def pretrainings(grid: Manifest) -> list[Pretraining]:
 def _pretraining(
     grid: Manifest, folder: str, labels: tuple[str, ...], variant: str, seed: int | str
 ) -> Pretraining:
-    ledger, reason = _ledger(grid, folder)
+    ledger, reason = read(grid, folder)
     curve: tuple[tuple[int, float], ...] = ()
     # A pretraining that stopped keeps its log in the folder of its attempt.
     for log in (f"{folder}/log.jsonl", f"{folder}.part/log.jsonl"):
@@ -85,19 +85,19 @@ def _pretraining(
     return Pretraining(folder, labels, variant, seed, ledger, curve, reason)
 
 
-def _ledger(grid: Manifest, folder: str | None) -> tuple[Mapping[str, Any], str]:
+def read(grid: Manifest, folder: str | None) -> tuple[Mapping[str, Any], str]:
     """A folder's ledger, or none and the reason."""
     path = inside(grid.store, folder)
     try:
         if path is None or not path.is_dir():
             raise FileNotFoundError
         reason = unsound(grid.store, folder, "ledger.json")
-        read = {} if reason else json.loads((path / "ledger.json").read_text(encoding="utf-8"))
+        kept = {} if reason else json.loads((path / "ledger.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}, "no ledger: not finished"
     except (OSError, ValueError) as error:
         return {}, f"ledger.json cannot be read ({error})"
-    return (read, reason) if isinstance(read, dict) else ({}, "ledger.json is not an object")
+    return (kept, reason) if isinstance(kept, dict) else ({}, "ledger.json is not an object")
 
 
 def spent(grid: Manifest, runs: Sequence[Pretraining]) -> str:
@@ -107,7 +107,7 @@ def spent(grid: Manifest, runs: Sequence[Pretraining]) -> str:
     folders = dict.fromkeys(
         cell.get("predictions") for cell in grid.cells if cell.get("state") == "done"
     )
-    ledgers += [("finetuning and answering", _ledger(grid, folder)[0]) for folder in folders]
+    ledgers += [("finetuning and answering", read(grid, folder)[0]) for folder in folders]
     for name, found in ledgers:
         if isinstance(found.get("seconds"), int | float) and found.get("device"):
             key = (name, str(found["device"]))

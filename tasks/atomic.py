@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and JSON as the harness writes and reads it."""
+"""Files that are there whole or not at all, and JSON as every package writes and reads it."""
 
 import json
 import os
@@ -9,21 +9,35 @@ from typing import Any
 def write(path: Path, content: bytes, *, lasting: bool = False) -> None:
     """Write a file so that a reader sees the old one or the whole new one.
 
-    With `lasting` it is on the disk, and not only in its cache, before it takes the old one's
-    place.
+    `lasting` is as in `put`.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with open(part, "wb") as file:
-        file.write(content)
-        if lasting:
-            file.flush()
-            os.fsync(file.fileno())
+    part.write_bytes(content)
+    put(part, path, lasting=lasting)
+
+
+def put(part: Path, path: Path, *, lasting: bool = False) -> None:
+    """Let the finished file `part`, of the same folder, take the place of `path`.
+
+    With `lasting` it is on the disk, and not only in its cache, before it does.
+    """
+    if lasting:
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
     part.replace(path)
 
 
 def write_json(path: Path, value: object, *, lasting: bool = False) -> None:
     """Write a value as `as_json` has it, whole or not at all."""
     write(path, as_json(value).encode(), lasting=lasting)
+
+
+def write_facts(path: Path, facts: object, *, ordered: bool = False) -> None:
+    """Write what a step says of its result: indented, keys as they are given or in `ordered` form.
+
+    Nobody reads it before the step's folder is whole.
+    """
+    path.write_text(json.dumps(facts, indent=1, sort_keys=ordered), encoding="utf-8")
 
 
 def as_json(value: object) -> str:

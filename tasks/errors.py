@@ -15,8 +15,13 @@ class Absent(Exception):
 def nearest(name: str, known: Iterable[str]) -> str:
     """ "; did you mean `x`?" with the nearest known names, or what there is when few."""
     known = [str(each) for each in known]
+    few = f"; there are {', '.join(known)}" if 0 < len(known) <= 12 else ""
+    return meant(name, known) or few
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean `x` or `y`?" with the nearest known names; "" where none is near."""
+    known = [str(each) for each in known]
     close = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
     close = close or [each for each in known if name.lower() in each.lower()][:2]
-    if close:
-        return "; did you mean " + " or ".join(f"`{each}`" for each in close) + "?"
-    return f"; there are {', '.join(known)}" if 0 < len(known) <= 12 else ""
+    return "; did you mean " + " or ".join(f"`{each}`" for each in close) + "?" if close else ""

@@ -12,7 +12,6 @@ The second save into a folder writes `model-2.safetensors`, the third `model.saf
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,7 +194,5 @@ def _read(path: Path, device: torch.device | str) -> dict[str, Tensor]:
 def _write(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> str:
     part = folder / f"{name}.part"
     save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, part)
-    with open(part, "rb") as written:
-        os.fsync(written.fileno())
-    os.replace(part, folder / name)
+    atomic.put(part, folder / name, lasting=True)
     return name

@@ -10,7 +10,6 @@ The released files hold no tokenizer: a `vocab.txt` beside them is taken, else t
 they were trained with.
 """
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from glm.objectives import asked
 from glm.objectives.elsewhere import GLM_FILES, SERVES, elsewhere
 from glm.objectives.layout import BLANK, Layout
 from glm.training import checkpoints
+from tasks.atomic import read_json
 from tasks.errors import UserError
 
 BERT_ROWS, BERT = 30_592, "bert-large-uncased"  # of the released models' token table
@@ -77,13 +77,10 @@ def _ours(path: Path, how: asked.Asked, device: torch.device | str) -> Opened:
 
 def _beside(path: Path) -> Path:
     """The tokenizer of a store's pretraining: its input, two folders up."""
-    try:
-        inputs = json.loads((path / "inputs.json").read_text())
-        return path.parents[1] / inputs["tokenizer"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(
-            f"{path}: neither a tokenizer here nor inputs.json, which names it"
-        ) from None
+    inputs = read_json(path / "inputs.json")
+    if not isinstance(inputs, dict) or not isinstance(inputs.get("tokenizer"), str):
+        raise UserError(f"{path}: neither a tokenizer here nor inputs.json, which names it")
+    return path.parents[1] / inputs["tokenizer"]
 
 
 def _released(path: Path, device: torch.device | str) -> Opened:

@@ -29,7 +29,7 @@ from harness.grid.schema import Grid, InlineColumn, InlineRow, InlineTable, Tabl
 from harness.grid.tables import unfolded, written_out
 from harness.steps import step
 from tasks import AT, leveled
-from tasks.errors import nearest
+from tasks.errors import meant, nearest
 
 SHIPPED = catalogue.of(())
 ELSEWHERE = "Trained elsewhere"  # the group of a checkpoint's row that names none
@@ -274,8 +274,8 @@ def _message(model: Any, error: Any) -> str:
         return f"unknown key `{loc[-1]}`{nearest(str(loc[-1]), _keys(model, loc[:-1]))}"
     if kind == "literal_error":
         allowed = error["ctx"]["expected"]
-        close = nearest(str(found), re.findall(r"'([^']*)'", allowed))
-        return f"`{name}` is {shown}: use {allowed}" + (close if "did you mean" in close else "")
+        close = meant(str(found), re.findall(r"'([^']*)'", allowed))
+        return f"`{name}` is {shown}: use {allowed}{close}"
     if kind == "value_error":
         return f"`{name}` is {shown}: {error['ctx']['error']}"
     message = wording(error)

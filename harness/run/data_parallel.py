@@ -24,6 +24,7 @@ from harness.run.working import Working
 from harness.steps.pretrain import Pretrain
 from harness.steps.step import Machine, Work
 from harness.store.attempts import events
+from tasks.atomic import read_json, write_json
 
 VERDICT = "verdict.json"  # how the processes ended, for the step that started them
 
@@ -80,10 +81,8 @@ def pretrain(spec: Pretrain, work: Work) -> None:
         failure = error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    ended = {"state": "lost"}
-    with suppress(OSError, ValueError):
-        ended = json.loads(verdict.read_text())
-        verdict.unlink()
+    ended = read_json(verdict) or {"state": "lost"}
+    verdict.unlink(missing_ok=True)
     _judge(ended, failure, work)
 
 
@@ -186,7 +185,7 @@ def _process(config: Mapping[str, Any]) -> None:
         _fail(folder, rank, error)
         raise
     if rank == 0:
-        (folder / VERDICT).write_text(json.dumps(ended))
+        write_json(folder / VERDICT, ended)
 
 
 def _run(spec: Pretrain, carried: Mapping[str, Any], rank: int, world: int) -> None:

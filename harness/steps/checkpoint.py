@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from glm.objectives.elsewhere import Elsewhere
 from harness.errors import UserError
 from harness.steps.step import Work
+from tasks.atomic import write_facts
 from tasks.source import files
 
 REFERENCE = "reference.json"
@@ -51,7 +52,7 @@ class Checkpoint:
             "path": str(path.absolute()),
         }
         facts |= {"parameters": parameters(path)}
-        (work.folder / REFERENCE).write_text(json.dumps({**facts, "files": held}, indent=1))
+        write_facts(work.folder / REFERENCE, {**facts, "files": held})
         work.log("found", **facts)
 
 

@@ -1,7 +1,6 @@
 """The step that brings documents to pretrain on into the store."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import ClassVar
 from harness.errors import UserError
 from harness.steps import documents
 from harness.steps.step import Work
+from tasks.atomic import write_facts
 
 ROW_GROUP = 2048  # documents written at a time
 
@@ -47,7 +47,7 @@ class Corpus:
         if not counts["train"][0]:
             raise UserError("the corpus has no documents: check the paths and the text field")
         facts = {name: {"documents": n, "bytes": size} for name, (n, size) in counts.items()}
-        (work.folder / "corpus.json").write_text(json.dumps(facts, indent=1))
+        write_facts(work.folder / "corpus.json", facts)
         work.log("written", **facts)
 
     def _documents(self, work: Work) -> Iterator[str]:

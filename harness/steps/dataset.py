@@ -1,7 +1,7 @@
 """The step that brings one task's rows into the store, checked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -11,6 +11,7 @@ from harness.code import catalogue
 from harness.errors import UserError
 from harness.steps.corpus import read_texts
 from harness.steps.step import Work
+from tasks.atomic import write_facts
 from tasks.source.folder import Folder
 from tasks.source.rows import load
 
@@ -46,15 +47,14 @@ class Dataset:
         for split in self.splits:
             loaded = load(task, split, source)
             rows = _first(loaded.rows, self.limits.get(split, 0), task.grouped_by)
-            with (work.folder / f"{split}.jsonl").open("w", encoding="utf-8") as out:
-                out.writelines(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+            write_rows(work.folder / f"{split}.jsonl", rows)
             facts[split] = {
                 "rows": len(rows),
                 "of": len(loaded.rows),
                 "skipped": list(loaded.skipped),
                 "digest": loaded.digest,
             }
-        (work.folder / "dataset.json").write_text(json.dumps(facts, indent=1))
+        write_facts(work.folder / "dataset.json", facts)
         work.provenance["data"] = {split: facts[split]["digest"] for split in facts}
         work.log("written", **{split: facts[split]["rows"] for split in facts})
 
@@ -65,8 +65,7 @@ class Dataset:
         if not texts:
             raise UserError("the corpus is too small for a held-out part: give it more documents")
         rows = [{"id": str(number), "text": text} for number, text in enumerate(texts)]
-        with (work.folder / "test.jsonl").open("w", encoding="utf-8") as out:
-            out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_rows(work.folder / "test.jsonl", rows)
         there = json.loads((work.inputs["corpus"] / "corpus.json").read_text())
         facts = {"test": {"rows": len(rows), "of": there["heldout"]["documents"]}}
         (work.folder / "dataset.json").write_text(json.dumps(facts))
@@ -92,7 +91,13 @@ def _first(rows: list[Mapping[str, Any]], limit: int, grouped_by: str) -> list[M
     return rows[: last or group.count(group[0])]
 
 
+def write_rows(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows for `read_rows`, a line of JSON each."""
+    with path.open("w", encoding="utf-8") as out:
+        out.writelines(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+
+
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of one split of a dataset step."""
+    """The rows that `write_rows` wrote, such as one split of a dataset step."""
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]

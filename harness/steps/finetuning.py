@@ -1,6 +1,5 @@
 """The torch side of finetuning and zero-shot steps: questions through a style and the one loop."""
 
-import json
 import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +31,7 @@ from harness.steps.checkpoint import referred
 from harness.steps.dataset import read_rows
 from harness.steps.halves import half
 from harness.steps.step import Work
+from tasks.atomic import write_facts
 from tasks.blind import blinded
 from tasks.errors import UserError
 from tasks.spec import How, Question, questions
@@ -124,7 +124,7 @@ def run(spec: "Finetune", work: Work) -> None:
     facts |= {"asked": asked, "cut": cut}
     if patience is not None:
         facts["patience"] = {"losses": patience.losses, "best": patience.best}
-    (work.folder / "ledger.json").write_text(json.dumps(facts, indent=1))
+    write_facts(work.folder / "ledger.json", facts)
     for begun in ("checkpoint", "best"):
         shutil.rmtree(work.folder / begun, ignore_errors=True)
 
@@ -200,7 +200,7 @@ def zero_shot(spec: "ZeroShot", work: Work) -> None:
         answers = style.answer(model, None, items, tokenizer)
     predictions.write(work.folder / "predictions.parquet", answers)
     facts = {"asked": {spec.split: len(items)}, "cut": {spec.split: _cut(items)}}
-    (work.folder / "ledger.json").write_text(json.dumps(facts, indent=1))
+    write_facts(work.folder / "ledger.json", facts)
     work.log("predicted", split=spec.split, questions=len(answers))
 
 

@@ -1,6 +1,5 @@
 """The step that looks for evaluation rows in what models were trained on."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import ClassVar
 
 from harness.code import catalogue
 from harness.steps.corpus import read_texts
-from harness.steps.dataset import read_rows
+from harness.steps.dataset import read_rows, write_rows
 from harness.steps.step import Work
+from tasks.atomic import write_facts
 from tasks.leakage import Index, apart, document, index
 from tasks.spec import Task
 
@@ -34,18 +34,18 @@ class Leakage:
         """Write found.jsonl, a line for every row found, and leakage.json with their counts."""
         task, folder = catalogue.of_step(work.how).tasks[self.task], work.inputs["dataset"]
         facts: dict[str, dict[str, int]] = {}
-        with (work.folder / FILE).open("w", encoding="utf-8") as out:
-            for split in (s for s in EVALUATED if (folder / f"{s}.jsonl").is_file()):
-                ids, index = _index(task, folder, split)
-                facts[split] = {"rows": len(ids)}
-                for where, documents in _read(task, folder, work.inputs.get("corpus")).items():
-                    found = index.search(documents)
-                    facts[split][where] = len(found)
-                    for each in found:
-                        row = {"split": split, "row": ids[each.row], "in": where}
-                        line = json.dumps({**row, "document": each.document}, ensure_ascii=False)
-                        out.write(line + "\n")
-        (work.folder / "leakage.json").write_text(json.dumps(facts, indent=1))
+        rows: list[dict[str, object]] = []
+        for split in (s for s in EVALUATED if (folder / f"{s}.jsonl").is_file()):
+            ids, index = _index(task, folder, split)
+            facts[split] = {"rows": len(ids)}
+            for where, documents in _read(task, folder, work.inputs.get("corpus")).items():
+                found = index.search(documents)
+                facts[split][where] = len(found)
+                for each in found:
+                    row = {"split": split, "row": ids[each.row], "in": where}
+                    rows.append({**row, "document": each.document})
+        write_rows(work.folder / FILE, rows)
+        write_facts(work.folder / "leakage.json", facts)
         work.log("looked", **{split: sum(f.values()) - f["rows"] for split, f in facts.items()})
 
     def decided_by(self) -> tuple[tuple[str, str], ...]:
@@ -71,5 +71,4 @@ def _read(task: Task, folder: Path, corpus: Path | None) -> dict[str, Iterable[s
 
 def leaked(folder: Path, split: str) -> set[str]:
     """The ids of a split's rows that were found."""
-    with (folder / FILE).open(encoding="utf-8") as lines:
-        return {each["row"] for each in map(json.loads, lines) if each["split"] == split}
+    return {each["row"] for each in read_rows(folder / FILE) if each["split"] == split}

@@ -1,6 +1,5 @@
 """The step that asks n-gram models of the pretraining text what language models are asked."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -14,6 +13,7 @@ from harness.code import catalogue
 from harness.steps import predictions
 from harness.steps.dataset import read_rows
 from harness.steps.step import Work
+from tasks.atomic import write_facts
 from tasks.spec import Answer, Compare, Continue, How
 
 LIKELIHOODS = ("lm", "likelihood")  # the ways of asking that an n-gram model can answer
@@ -56,7 +56,7 @@ class Ngram:
             facts[floor] = {"discounts": [order.discount for order in model.orders]}
             answers = _answers(model, continued, tokenizer) + _compared(model, compared, tokenizer)
             predictions.write(work.folder / f"{floor}.parquet", answers)
-        (work.folder / "ngram.json").write_text(json.dumps(facts, indent=1))
+        write_facts(work.folder / "ngram.json", facts)
         work.log("predicted", split=self.split, questions=len(asked))
 
     def decided_by(self) -> tuple[tuple[str, str], ...]:

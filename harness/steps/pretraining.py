@@ -1,6 +1,5 @@
 """The torch side of a pretraining step: batches of an objective through the one loop."""
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from glm.objectives.objective import Objective
 from glm.training import checkpoints, loop
 from glm.training.pieces import Piece
 from harness.steps.step import Work
+from tasks.atomic import write_facts
 
 if TYPE_CHECKING:
     from harness.steps.pretrain import Pretrain
@@ -179,5 +179,5 @@ def _write(
         asked.write(folder, asked.Asked(objective.layout, sentinels))
         device_seconds = {"seconds": spent["seconds"] * world}
         written = spent | device_seconds | facts
-        (folder / "ledger.json").write_text(json.dumps(written, indent=1))
+        write_facts(folder / "ledger.json", written)
     shutil.rmtree(work.folder / "checkpoint", ignore_errors=True)

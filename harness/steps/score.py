@@ -12,6 +12,7 @@ from harness.steps.dataset import read_rows
 from harness.steps.halves import half
 from harness.steps.leakage import leaked
 from harness.steps.step import Work
+from tasks.atomic import write_facts
 from tasks.errors import Absent
 from tasks.metrics.floors import commonest, floors
 from tasks.spec import Answer, How, Metric, Question, Row, Task, questions
@@ -84,7 +85,7 @@ class Score:
             "commonest": commonest(answers),
             "skipped": _skipped(json.loads((work.inputs["dataset"] / "dataset.json").read_text())),
         }
-        (work.folder / "scores.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+        write_facts(work.folder / "scores.json", facts, ordered=True)
         rows = {name: rows for name, (_, _, rows) in measured.items() if rows}
         clusters = [task.cluster(asked[a.id][1]) if a.id in asked else a.id for a in answers]
         predictions.write_items(work.folder / "items.parquet", answers, clusters, rows)

@@ -1,6 +1,5 @@
 """The step that turns a corpus into token ids."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +11,7 @@ from glm.data import tokenizer as tokens
 from glm.data.stream import token_type
 from harness.steps.corpus import read_texts
 from harness.steps.step import Work
+from tasks.atomic import write_facts
 
 ENCODED_AT_ONCE = 1024
 
@@ -44,7 +44,7 @@ class Tokens:
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         np.save(work.folder / "offsets.npy", offsets)
         facts = {"tokens": int(offsets[-1]), "documents": len(lengths), "dtype": kind.__name__}
-        (work.folder / "tokens.json").write_text(json.dumps(facts, indent=1))
+        write_facts(work.folder / "tokens.json", facts)
         work.log("written", **facts)
 
 

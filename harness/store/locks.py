@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tasks.atomic import read_json
+
 BEAT = 2.0  # seconds between heartbeats
 
 
@@ -45,13 +47,13 @@ def take(path: Path, session: str, expiry: float) -> str | None:
                 os.link(mine, path)
                 return None
             except FileExistsError:
-                other = _read(path)
+                other = read_json(path)
                 if other is None:  # released in this moment
                     continue
                 if not _dead(path, other, session, expiry, mine):
                     return _sentence(path, other, mine)
                 _replace(path, other, mine, expiry)
-                if (now := _read(path)) and now.get("since") == holder["since"]:
+                if (now := read_json(path)) and now.get("since") == holder["since"]:
                     return None
         return "waiting for a lock that changes hands"
     finally:
@@ -60,7 +62,7 @@ def take(path: Path, session: str, expiry: float) -> str | None:
 
 def release(path: Path) -> None:
     """Give the lock back, if it is still this process's."""
-    held = _read(path)
+    held = read_json(path)
     if held and held.get("pid") == os.getpid() and held.get("space") == _space():
         path.unlink(missing_ok=True)
 
@@ -94,7 +96,7 @@ def _beat() -> None:
 
 def waiting_for(path: Path) -> str | None:
     """Who holds the lock, as one sentence; None when nobody does."""
-    other = _read(path)
+    other = read_json(path)
     if other is None:
         return None
     probe = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -130,7 +132,7 @@ def _replace(path: Path, other: dict[str, Any], mine: Path, expiry: float) -> No
             guard.unlink(missing_ok=True)
         return
     try:
-        if _read(path) == other:
+        if read_json(path) == other:
             copy = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
             copy.write_text(mine.read_text())
             copy.replace(path)
@@ -151,13 +153,6 @@ def _sentence(path: Path, other: dict[str, Any], probe: Path) -> str:
     since = time.strftime("%H:%M:%S", time.localtime(other.get("since", 0)))
     holder = f"{other.get('host')}:{other.get('pid')}"
     return f"waiting for {holder} since {since}, last heartbeat {_age(path, probe):.0f} s ago"
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
 
 
 @cache

@@ -59,9 +59,9 @@ def test_a_row_that_was_not_run_is_explained_too(store):
 @pytest.mark.parametrize(
     ("table", "row", "column", "message"),
     [
-        ("table9", "glm-large", "cb", "no table 'table9'; did you mean 'table"),
-        ("table1", "glm-lage", "cb", "no row 'glm-lage'; did you mean 'glm-large'?"),
-        ("table1", "glm-large", "bolq", "no column 'bolq'; did you mean 'boolq'?"),
+        ("table9", "glm-large", "cb", "no table `table9`; did you mean `table"),
+        ("table1", "glm-lage", "cb", "no row `glm-lage`; did you mean `glm-large`"),
+        ("table1", "glm-large", "bolq", "no column `bolq`; did you mean `boolq`"),
     ],
 )
 def test_an_unknown_name_is_a_users_error_with_the_nearest_one(store, table, row, column, message):
