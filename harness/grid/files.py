@@ -32,7 +32,8 @@ def check(grid: Grid, document: Document) -> None:
 
 def _corpora(grid: Grid, document: Document) -> None:
     data = grid.data
-    if data.kind != "microworld" and not (data.corpus and (data.corpus.path or data.corpus.hub)):
+    named = data.corpus and (data.corpus.path or data.corpus.hub)
+    if data.kind != "microworld" and not named and _reads_corpus(grid):
         said = "a `corpus` is missing: name its files (path) or a hub data set (hub)"
         document.blame(("data", "corpus"), said)
     for key, wanted in (("corpus", data.corpus), ("larger_corpus", data.larger_corpus)):
@@ -46,6 +47,14 @@ def _corpora(grid: Grid, document: Document) -> None:
                 except UserError as error:
                     place = ("data", key, "field")
                     document.blame(place if place in document.values else place[:2], str(error))
+
+
+def _reads_corpus(grid: Grid) -> bool:
+    """Whether anything is pretrained here, or held-out text of the corpus is asked for."""
+    tables = grid.resolved_tables
+    systems = (grid.known.systems[r.variant] for t in tables for r in t.rows if r.variant)
+    heldout = any(column.task == "heldout" for table in tables for column in table.columns)
+    return heldout or any(system.checkpoint is None for system in systems) or not tables
 
 
 def _vocabulary(grid: Grid, document: Document) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from bench import minilm_peer
 from harness.grid import load as grids
 from harness.grid.expansion import Expansion, expand
 from harness.plan import estimate
 from harness.steps.step import Step
 from tasks import microworld
+from tests.glm import foreign
 
 ABLATIONS = Path(__file__).resolve().parents[2] / "ablations"
 
@@ -77,6 +79,27 @@ def test_the_grid_for_real_text_reads_nothing_of_the_built_in_world(files: Path)
     assert len(objectives) >= 6
     curved = {cell.column for cell in found.cells if cell.curve}
     assert curved == {"blimp", "heldout", "lambada"}
+
+
+def test_the_grid_for_a_checkpoint_wants_its_files_and_no_corpus(files: Path, tmp_path: Path):
+    place = foreign.write(foreign.ENCODERS[0], tmp_path / "tiny")
+    rows = [f"tables.{table}.rows.0.checkpoint={place}" for table in range(3)]
+    found = unfolded("minilm", f"data.root={files}", *rows)
+    assert {step.kind for step in found.steps.values()} == {
+        "checkpoint", "dataset", "finetune", "score", "leakage"
+    }  # fmt: skip
+    finetuned = {step.spec.task: step.spec for step in by_kind(found, "finetune")}
+    assert set(finetuned) == {"copa", "wsc", "rte", "wic", "boolq", "cb"}
+    peer = {name: (task.epochs, task.batch) for name, task in minilm_peer.TASKS.items()}
+    assert {name: (spec.epochs, spec.batch) for name, spec in finetuned.items()} == peer
+    spec = finetuned["rte"]
+    assert (spec.lr, spec.warmup, spec.weight_decay, spec.dropout, spec.max_length) == (
+        minilm_peer.LR,
+        minilm_peer.WARMUP,
+        minilm_peer.WEIGHT_DECAY,
+        minilm_peer.DROPOUT,
+        minilm_peer.LENGTH,
+    )
 
 
 def test_the_full_grid_has_every_table_with_controls_curves_and_clean_scores():

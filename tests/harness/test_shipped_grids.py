@@ -23,7 +23,7 @@ GRIDS = sorted(
     path
     for path in (ROOT / "ablations").glob("**/*.yaml")
     # A Ray cluster, and grids that want files.
-    if path.name not in ("cluster.yaml", "real.yaml", "babylm.yaml")
+    if path.name not in ("cluster.yaml", "real.yaml", "babylm.yaml", "minilm.yaml")
 )
 PAPER = [path for path in GRIDS if path.parent.name == "paper"]
 GOLDEN = json.loads((ROOT / "tests/golden/16_param_counts_init.json").read_text())["param_counts"]
