@@ -1,6 +1,7 @@
 """All about a grid but running it: tables, explanations, what would run again, what there is."""
 
 import argparse
+import contextlib
 import json
 import shlex
 import sys
@@ -64,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     verify = command("verify", _verify, "Read every result in a store and check it.", grid=False)
     verify.add_argument("root", nargs="?", help="the store (default: store)")
     verify.add_argument("--quarantine", action="store_true", help="move what is damaged out")
+    serve = command("serve", _serve, "Watch a store in a browser, while it is run.", grid=False)
+    serve.add_argument("root", nargs="?", help="the store (default: store)")
+    serve.add_argument("--port", type=int, default=0, help="of 127.0.0.1 (default: a free one)")
     return parser
 
 
@@ -152,11 +156,27 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(options: argparse.Namespace) -> int:
+def _serve(options: argparse.Namespace) -> int:
+    from harness.live.server import open_server
+
+    store = _there(options)
+    server, address = open_server(store.root, options.port)
+    print(f"{store.root} at {address} until Ctrl-C", flush=True)
+    with contextlib.suppress(KeyboardInterrupt), server:
+        server.serve_forever()
+    return 0
+
+
+def _there(options: argparse.Namespace) -> Store:
+    """The store that is named, which must be one."""
     store = Store(options.root or options.store or "store")
     if not (store.root / "store.json").exists():
         raise UserError(f"{store.root} is no store")
-    store.open()
+    return store
+
+
+def _verify(options: argparse.Namespace) -> int:
+    store = _there(options).open()
     folders, faults = store.folders(), store.verify()
     for each in faults:
         print(f"{each.folder.relative_to(store.root)}: {each.reason}")

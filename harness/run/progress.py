@@ -107,10 +107,8 @@ class Progress:
         expected = sum(self.seconds.get(d, 0.0) for d in open_)
         if not open_ or not expected or not self.expected or not self.worked:
             return None
-        elapsed = time.monotonic() - self.began
-        # Until there is some evidence, believe the plan: as if all workers had kept to it so far.
         workers = self.schedule.machine.workers or cpus.allowed()
-        return expected * (elapsed + EVIDENCE) / (self.expected + EVIDENCE * workers)
+        return remaining(expected, self.expected, time.monotonic() - self.began, workers)
 
     def _count(self) -> str:
         tally = self.schedule.tally()
@@ -142,18 +140,19 @@ class Progress:
         for name in ("running", "", "at", "loss", "tokens/s"):
             table.add_column(name, justify="left" if name in ("running", "") else "right")
         for step, facts in self.running()[:20]:
-            table.add_row(step.kind, step.name, *_facts(facts))
+            table.add_row(step.kind, step.name, *measured(facts))
         return table
 
     def _murmur(self) -> None:
         while not self._over.wait(EVERY):
             for step, facts in self.running()[:20]:
                 names = ("at", "loss", "tokens/s")
-                said = [f"{n} {v}" for n, v in zip(names, _facts(facts)) if v]
+                said = [f"{n} {v}" for n, v in zip(names, measured(facts)) if v]
                 self.say(f"running   {step.kind} {step.name}  {', '.join(said)}")
 
 
-def _facts(facts: Mapping[str, Any]) -> tuple[str, str, str]:
+def measured(facts: Mapping[str, Any]) -> tuple[str, str, str]:
+    """A "step" event for people: how far it is, the loss, and tokens a second; "" where unknown."""
     at = f"{facts['step']:,}" if "step" in facts else ""
     at += f" of {facts['of']:,}" if at and "of" in facts else ""
     loss = f"{facts['loss']:.3f}" if isinstance(facts.get("loss"), float | int) else ""
@@ -175,6 +174,14 @@ def tail(log: Path, size: int = 4096) -> Mapping[str, Any]:
             if isinstance(event, dict) and event.get("event") == "step":
                 return event
     return {}
+
+
+def remaining(expected: float, finished: float, elapsed: float, workers: int) -> float:
+    """Seconds left of what is expected to take `expected`, after `elapsed` for `finished`.
+
+    Until there is some evidence the plan is believed: as if all workers had kept to it so far.
+    """
+    return expected * (elapsed + EVIDENCE) / (finished + EVIDENCE * workers)
 
 
 def duration(seconds: float) -> str:

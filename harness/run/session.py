@@ -13,7 +13,7 @@ from harness.plan.plan import Plan
 from harness.run.driver import drive
 from harness.run.scheduler import Schedule
 from harness.steps.step import Machine
-from harness.store import edited, manifest
+from harness.store import edited, manifest, runs
 from harness.store.edited import Edited
 from harness.store.store import Store
 
@@ -77,6 +77,7 @@ def carry_out(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "grid.yaml").write_text(head + grid.text, encoding="utf-8")
     manifest.write(grid, expansion, store, *manifest.known(store, expansion.steps))
+    runs.begin(folder, session.plan.lines, session.plan.workers)
     schedule = drive(
         expansion.steps,
         store,
@@ -87,6 +88,8 @@ def carry_out(
         guest=guest,
     )
     manifest.write(grid, expansion, store, schedule.status, schedule.reasons)
+    failed = [digest for digest, status in schedule.status.items() if status == "failed"]
+    runs.end(folder, state(schedule), {digest: schedule.reasons[digest] for digest in failed})
     return schedule
 
 
