@@ -7,16 +7,18 @@ it, so that both mean the same by a name and no grid changes what another one fi
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ablations.recipes import RECIPES, Finetuning, Recipe
 from ablations.systems import VARIANTS, Variant
 from ablations.tables import TABLES, Table
 from glm.adaptation.requirements import REQUIREMENTS, Requirement
 from glm.adaptation.requirements import of as required
+from glm.objectives.objective import Objective
 from harness.code import source
 from harness.code.plugin import Plugin
 from harness.errors import UserError
+from harness.steps.step import Naming, Spec
 from tasks import GROUPS, TASKS
 from tasks.spec import Metric, Task, measures
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from glm.adaptation.styles import Style
 
 STYLES = "glm.adaptation.styles"
+S = TypeVar("S", bound=Spec)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Catalogue:
         return self._with({}, "METRICS", Metric)
 
     @cached_property
-    def objectives(self) -> Mapping[str, Any]:
+    def objectives(self) -> Mapping[str, Objective]:
         """Objectives of plugins by name."""
         return self._with({}, "OBJECTIVES")
 
@@ -162,9 +165,9 @@ class Catalogue:
         )
 
 
-def _names(spec: Any) -> Iterable[tuple[str, str]]:
+def _names(spec: object) -> Iterable[tuple[str, str]]:
     """The entries of registries that a spec says it is decided by."""
-    return spec.decided_by() if hasattr(spec, "decided_by") else ()
+    return spec.decided_by() if isinstance(spec, Naming) else ()
 
 
 def roots(spec: object, catalogue: Catalogue) -> frozenset[str]:
@@ -188,7 +191,7 @@ def of_step(how: Mapping[str, Any]) -> Catalogue:
     return of(tuple(how.get("plugins", ())))
 
 
-def decided(spec: Any, names: Catalogue) -> tuple[Any, dict[str, Any]]:
+def decided(spec: S, names: Catalogue) -> tuple[S, dict[str, Any]]:
     """A spec with the fingerprints of the plugins that decide its result, and these for its `how`.
 
     Returns the spec as it is, and nothing, where none does.

@@ -31,7 +31,7 @@ def system(name: str, revision: str, beside: Path) -> Variant:
     return Variant(known, label, objective, checkpoint=place)
 
 
-def step(variant: Variant) -> Step:
+def step(variant: Variant) -> Step[checkpoint.Checkpoint]:
     """The step that finds a system's checkpoint."""
     place, objective = variant.checkpoint, variant.objective
     assert place is not None and isinstance(objective, Elsewhere)

@@ -18,13 +18,15 @@ from ablations.scale import Scale
 from harness.grid.overrides import points, tuned
 from harness.grid.schema import Grid
 from harness.steps.finetune import Finetune
+from harness.steps.score import Score
 from harness.steps.step import Step, ordered
+from harness.steps.world import World
 
 
 def conditions(
     grid: Grid,
     scale: Scale,
-    score: Step,
+    score: Step[Score],
     pretrain: Step,
     changes: Mapping[str, Any],
 ) -> str:
@@ -52,7 +54,7 @@ def conditions(
     return "|".join(f"{name}:{said}" for name, said in named.items() if said)
 
 
-def selection(grid: Grid, score: Step) -> str:
+def selection(grid: Grid, score: Step[Score]) -> str:
     """How a cell's value was chosen: "last" where there was nothing to choose from.
 
     With patience the epoch was, by the loss on dev.
@@ -85,7 +87,7 @@ def _source(grid: Grid, dataset: Step) -> str:
     if "corpus" in dataset.inputs:
         return "corpus"
     if "world" in dataset.inputs:
-        world = dataset.inputs["world"].spec
+        world = dataset.inputs["world"].spec_of(World)
         return f"microworld-v{world.generator}-s{world.seed}"
     return str(grid.data.kind)
 

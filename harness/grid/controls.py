@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from ablations.tables import Row, Table
 from glm.training.optimisation import Optimisation
+from harness.steps.score import Score
 from harness.steps.step import Step
 
 OTHER_SEEDS = 10_000  # added to every seed of an A/A row: a number of seeds means 0 .. below this
@@ -28,7 +29,7 @@ class Floor:
     """What a column gives without what it is about: the mean over some runs' scores."""
 
     name: str  # one of `tasks.metrics.floors.FLOORS`
-    scores: tuple[Step, ...]
+    scores: tuple[Step[Score], ...]
 
 
 def reference(table: Table) -> Row | None:

@@ -22,10 +22,13 @@ from harness.grid.controls import OTHER_SEEDS, Floor, controlled, halved, refere
 from harness.grid.models import Models
 from harness.grid.overrides import Asked, asked, overrides, points, scaled, style_of, tuned
 from harness.grid.schema import Grid
+from harness.steps.checkpoint import Checkpoint
 from harness.steps.finetune import Finetune, ZeroShot
 from harness.steps.leakage import Leakage
 from harness.steps.ngram import LIKELIHOODS, ORDERS, Ngram
+from harness.steps.pretrain import Pretrain
 from harness.steps.score import Score
+from harness.steps.snapshot import Snapshot
 from harness.steps.step import Step, ordered, slug
 from tasks.spec import How, Task, signature
 
@@ -35,18 +38,18 @@ class Trial:
     """One way to fill a cell: the settings that a sweep varies, and the steps that measure it."""
 
     settings: Mapping[str, Any]
-    predictions: Step
-    score: Step
-    selection: Step | None = None  # the score that a choice between trials reads
-    clean: Step | None = None  # the score without leaked rows, where the grid asks for it
+    predictions: Step[Finetune | ZeroShot]
+    score: Step[Score]
+    selection: Step[Score] | None = None  # the score that a choice between trials reads
+    clean: Step[Score] | None = None  # the score without leaked rows, where the grid asks for it
 
 
 @dataclass(frozen=True)
 class Point:
     """What a cell's number was on the way of its pretraining."""
 
-    snapshot: Step
-    score: Step
+    snapshot: Step[Snapshot]
+    score: Step[Score]
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,11 @@ class Cell:
     column: str
     pretrain_seed: int
     finetune_seed: int
-    pretrain: Step
+    pretrain: Step[Pretrain | Checkpoint]
     trials: tuple[Trial, ...]
     conditions: str = ""  # what its number was measured under, for its signature
     floors: tuple[Floor, ...] = ()  # that need runs of their own
-    leakage: Step | None = None  # looks for its examples in what its model has read
+    leakage: Step[Leakage] | None = None  # looks for its examples in what its model has read
     curve: tuple[Point, ...] = ()  # before the end, where the grid asks for curves
 
 
@@ -146,7 +149,7 @@ class Cells:
         for pretrain_seed, finetune_seed in self.seeds(row, asking):
             changes = asking.changes
             pretrained = self.models.pretrain(asking.variant, changes, pretrain_seed)
-            if row.control == "planted" and asking.variant.checkpoint is None:
+            if row.control == "planted" and isinstance(pretrained.spec, Pretrain):
                 changes = {**changes, **halved(pretrained.spec.optimisation)}
                 pretrained = self.models.pretrain(asking.variant, changes, pretrain_seed)
             if asking.needs.trained:
@@ -210,7 +213,7 @@ class Cells:
             self.made[table.id, column.id] = self._blind(table, column)
         return self.made[table.id, column.id]
 
-    def _leakage(self, task: Task, pretrained: Step, dataset: Step) -> Step:
+    def _leakage(self, task: Task, pretrained: Step, dataset: Step) -> Step[Leakage]:
         """The step that looks for a dataset's rows in what a model has read."""
         inputs = {"dataset": dataset}
         if "tokens" in pretrained.inputs:  # else it was pretrained elsewhere
@@ -220,7 +223,11 @@ class Cells:
         return self.models.once(key, lambda: Step("leakage", task.name, spec, inputs, carried))
 
     def _ngrams(
-        self, column: Column, asking: "Asking", answered: Step, inputs: Mapping[str, Step]
+        self,
+        column: Column,
+        asking: "Asking",
+        answered: Step[Finetune | ZeroShot],
+        inputs: Mapping[str, Step],
     ) -> tuple[Floor, ...]:
         """N-gram models of the text that a model was pretrained on, asked the same questions."""
         if "tokens" not in inputs:
@@ -257,7 +264,7 @@ class Cells:
         table: Table,
         column: Column,
         asking: "Asking",
-        pretrained: Step,
+        pretrained: Step[Pretrain | Checkpoint],
         point: Mapping[str, Any],
         seed: int,
         blind: bool = False,
@@ -318,7 +325,13 @@ class Cells:
         settings = changed(usual, {**self.grid.finetune, **changes})
         return {each.name: getattr(settings, each.name) for each in fields(Finetuning)}
 
-    def _zero_shot(self, table: Table, column: Column, asking: "Asking", pretrained: Step) -> Trial:
+    def _zero_shot(
+        self,
+        table: Table,
+        column: Column,
+        asking: "Asking",
+        pretrained: Step[Pretrain | Snapshot | Checkpoint],
+    ) -> Trial:
         task, how = asking.task, asking.how
         spec = ZeroShot(
             task=task.name,
@@ -335,7 +348,7 @@ class Cells:
         dataset = self.models.sources.dataset(task, (table.split,), asking.variant)
         inputs = _inputs(pretrained, dataset)
         style = asking.style if asking.needs.asks == "cloze" else ""
-        at = f"at{pretrained.spec.at}" if pretrained.kind == "snapshot" else ""
+        at = f"at{pretrained.spec.at}" if isinstance(pretrained.spec, Snapshot) else ""
         about = "-".join(filter(None, (task.name, how.mode, style, at)))
         name = slug(f"{asking.variant.short}-{about}-s{pretrained.spec.seed}")
         spec, carried = decided(spec, self.grid.known)
@@ -344,7 +357,11 @@ class Cells:
         return Trial({}, predicted, self._score(column, asking, table.split, predicted, dataset))
 
     def _curve(
-        self, table: Table, column: Column, asking: "Asking", pretrained: Step
+        self,
+        table: Table,
+        column: Column,
+        asking: "Asking",
+        pretrained: Step[Pretrain | Checkpoint],
     ) -> tuple[Point, ...]:
         """The scores on the way of a pretraining; of finetuned models there are none."""
         if asking.needs.trained:
@@ -363,7 +380,7 @@ class Cells:
         dataset: Step,
         file: str = "predictions.parquet",
         part: str = "",
-    ) -> Step:
+    ) -> Step[Score]:
         task, known = asking.task, self.grid.known.measures(asking.task.name)
         wished = asking.how
         how = How(asking.needs.asks, False, wished.pattern, wished.mode, options=wished.options)
@@ -387,7 +404,7 @@ class Cells:
         return self.models.once(("score", made.digest), lambda: made)
 
 
-def _without(trial: Trial, leakage: Step) -> Trial:
+def _without(trial: Trial, leakage: Step[Leakage]) -> Trial:
     """The trial with a score that leaves out what `leakage` finds."""
     score, inputs = trial.score, {**trial.score.inputs, "leakage": leakage}
     return replace(trial, clean=Step("score", score.name, score.spec, inputs, score.how))

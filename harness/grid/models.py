@@ -6,7 +6,7 @@ A pretraining is a variant at the grid's scale and recipe, with what a row overr
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ablations.budget import steps
 from ablations.scale import Scale, architecture
@@ -18,11 +18,14 @@ from harness.code.catalogue import decided
 from harness.grid import checkpoints
 from harness.grid.schema import Grid
 from harness.grid.sources import Sources
+from harness.steps.checkpoint import Checkpoint
 from harness.steps.pretrain import Pretrain
 from harness.steps.snapshot import Snapshot, spaced
-from harness.steps.step import Step, slug
+from harness.steps.step import Spec, Step, slug
 from harness.steps.tokens import Tokens
 from harness.steps.vocabulary import Vocabulary
+
+S = TypeVar("S", bound=Spec)
 
 
 @dataclass
@@ -31,9 +34,9 @@ class Models:
 
     grid: Grid
     scale: Scale
-    made: dict[tuple[Any, ...], Step] = field(default_factory=dict)
+    made: dict[tuple[object, ...], Step[Any]] = field(default_factory=dict)
 
-    def once(self, key: tuple[Any, ...], make: Callable[[], Step]) -> Step:
+    def once(self, key: tuple[object, ...], make: Callable[[], Step[S]]) -> Step[S]:
         """The step for `key`, made the first time it is asked for."""
         if key not in self.made:
             self.made[key] = make()
@@ -50,7 +53,7 @@ class Models:
         chosen = self.grid.precision
         return self.scale.precision if chosen in (None, "auto") else chosen
 
-    def tokenizer(self, variant: Variant) -> Step:
+    def tokenizer(self, variant: Variant) -> Step[Vocabulary]:
         """The vocabulary that a variant is pretrained with."""
         corpus, wanted = self.sources.corpus(variant), self.grid.data.vocabulary
         kind = wanted.kind or ("train" if self.scale.vocabulary else variant.vocabulary)
@@ -59,7 +62,8 @@ class Models:
         inputs: dict[str, Step] = {}
         how: dict[str, Any] = {}
         if kind == "train":
-            spec, inputs = Vocabulary("train", size, task_masks=masks), {"corpus": corpus}
+            spec = Vocabulary("train", size, task_masks=masks)
+            inputs["corpus"] = corpus
         else:
             files, paths = self.sources.vocabulary_files(kind)
             hub = "" if paths else wanted.hub or USUAL[kind]
@@ -68,20 +72,22 @@ class Models:
         key = ("tokenizer", spec, *sorted(step.digest for step in inputs.values()))
         return self.once(key, lambda: Step("tokenizer", kind, spec, inputs, how))
 
-    def tokens(self, variant: Variant) -> Step:
+    def tokens(self, variant: Variant) -> Step[Tokens]:
         """The variant's corpus as ids."""
         inputs = {"corpus": self.sources.corpus(variant), "tokenizer": self.tokenizer(variant)}
         key = ("tokens", *(step.digest for step in inputs.values()))
         return self.once(key, lambda: Step("tokens", inputs["corpus"].name, Tokens(), inputs))
 
-    def pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
+    def pretrain(
+        self, variant: Variant, changes: Mapping[str, Any], seed: int
+    ) -> Step[Pretrain | Checkpoint]:
         """The variant's pretraining, or its checkpoint; `changes` override its recipe."""
         if variant.checkpoint is not None:
             return self.once(("checkpoint", variant), lambda: checkpoints.step(variant))
         key = ("pretrain", variant, *sorted(changes.items()), seed)
         return self.once(key, lambda: self._pretrain(variant, changes, seed))
 
-    def _pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step:
+    def _pretrain(self, variant: Variant, changes: Mapping[str, Any], seed: int) -> Step[Pretrain]:
         grid, scale = self.grid, self.scale
         tokenizer = self.tokenizer(variant)
         settings = pretraining_settings(variant, scale, grid.hyperparameters)
@@ -114,18 +120,20 @@ class Models:
         how = carried | ({"snapshots": on_the_way} if on_the_way else {})
         return Step("pretrain", slug(f"{variant.name}-{scale.name}-s{seed}"), spec, inputs, how)
 
-    def snapshots(self, pretrained: Step) -> tuple[Step, ...]:
+    def snapshots(self, pretrained: Step[Pretrain | Checkpoint]) -> tuple[Step[Snapshot], ...]:
         """The models on a pretraining's way, as many as the grid's curves have points before its
         end; none of a checkpoint."""
-        if pretrained.kind != "pretrain":
+        spec = pretrained.spec
+        if isinstance(spec, Checkpoint):
             return ()
-        places = spaced(pretrained.spec.optimisation.steps, self.grid.curve)
         return tuple(
-            self.once(("snapshot", pretrained.digest, at), partial(self._snapshot, pretrained, at))
-            for at in places
+            self.once(
+                ("snapshot", pretrained.digest, at), partial(self._snapshot, pretrained, spec, at)
+            )
+            for at in spaced(spec.optimisation.steps, self.grid.curve)
         )
 
-    def _snapshot(self, pretrained: Step, at: int) -> Step:
-        spec, carried = decided(Snapshot(at, pretrained.spec), self.grid.known)
+    def _snapshot(self, pretrained: Step, of: Pretrain, at: int) -> Step[Snapshot]:
+        spec, carried = decided(Snapshot(at, of), self.grid.known)
         inputs = {"pretrain": pretrained, **pretrained.inputs}
         return Step("snapshot", f"{pretrained.name}-at{at}", spec, inputs, carried)

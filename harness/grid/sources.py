@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from ablations.scale import Scale
 from ablations.systems import Variant
@@ -35,30 +35,29 @@ class Sources:
 
     grid: Grid
     scale: Scale
-    made: dict[Any, Step] = field(default_factory=dict)
+    corpora: dict[bool, Step[Corpus]] = field(default_factory=dict)  # larger or not
+    datasets: dict[tuple[str, str], Step[Dataset]] = field(default_factory=dict)  # task, corpus
 
-    def world(self) -> Step:
+    @cached_property
+    def world(self) -> Step[World]:
         """The built-in world at the grid's size."""
-        if "world" not in self.made:
-            data = self.grid.data
-            documents = data.documents or self.scale.documents
-            spec = World(data.seed, documents, self.scale.world, microworld.VERSION)
-            self.made["world"] = Step("world", f"world-{documents}-s{data.seed}", spec)
-        return self.made["world"]
+        data = self.grid.data
+        documents = data.documents or self.scale.documents
+        spec = World(data.seed, documents, self.scale.world, microworld.VERSION)
+        return Step("world", f"world-{documents}-s{data.seed}", spec)
 
-    def corpus(self, variant: Variant) -> Step:
+    def corpus(self, variant: Variant) -> Step[Corpus]:
         """The documents a variant is pretrained on; some tables have a larger corpus for some."""
         data = self.grid.data
         larger = variant.recipe == "roberta" and data.larger_corpus is not None
-        key = "larger" if larger else "corpus"
-        if key not in self.made:
+        if larger not in self.corpora:
             wanted = data.larger_corpus if larger else data.corpus
-            self.made[key] = self._corpus(wanted)
-        return self.made[key]
+            self.corpora[larger] = self._corpus(wanted)
+        return self.corpora[larger]
 
-    def _corpus(self, wanted: CorpusData | None) -> Step:
+    def _corpus(self, wanted: CorpusData | None) -> Step[Corpus]:
         if wanted is None or not (wanted.path or wanted.hub):
-            return Step("corpus", "world", Corpus(), {"world": self.world()})
+            return Step("corpus", "world", Corpus(), {"world": self.world})
         if wanted.hub:
             spec = Corpus(
                 text=wanted.field,
@@ -85,23 +84,25 @@ class Sources:
         paths = vocabulary_paths(self.grid, kind)
         return tuple(files.digest([path]) for path in paths), [str(path) for path in paths]
 
-    def dataset(self, task: Task, needed: tuple[str, ...], variant: Variant | None = None) -> Step:
+    def dataset(
+        self, task: Task, needed: tuple[str, ...], variant: Variant | None = None
+    ) -> Step[Dataset]:
         """One task's checked rows, with the splits that are `needed` at least.
 
         Held-out text belongs to the variant's corpus.
         """
         held_out = task.name == "heldout" and variant is not None
         corpus = self.corpus(variant) if held_out and variant else None
-        key = ("dataset", task.name, corpus.digest if corpus else "")
-        if key not in self.made:
-            self.made[key] = self._dataset(task, corpus)
-        made = self.made[key]
+        key = (task.name, corpus.digest if corpus else "")
+        if key not in self.datasets:
+            self.datasets[key] = self._dataset(task, corpus)
+        made = self.datasets[key]
         for split in needed:
             if split not in made.spec.splits:
                 fingerprint(task, split, source(self.grid, task))  # says what is missing, and where
         return made
 
-    def _dataset(self, task: Task, corpus: Step | None) -> Step:
+    def _dataset(self, task: Task, corpus: Step[Corpus] | None) -> Step[Dataset]:
         data = self.grid.data
         splits = tuple(split for split in SPLITS if split in task.names)
         limits = self._limits(splits)
@@ -111,7 +112,7 @@ class Sources:
             return Step("dataset", task.name, spec, {"corpus": corpus}, carried)
         if data.kind == "microworld" and not own_rows(self.grid, task):
             spec, carried = decided(Dataset(task.name, splits, limits=limits), self.grid.known)
-            return Step("dataset", task.name, spec, {"world": self.world()}, carried)
+            return Step("dataset", task.name, spec, {"world": self.world}, carried)
         rows = source(self.grid, task)
         found = {}
         for split in splits:

@@ -11,9 +11,11 @@ from ablations.budget import spent
 from glm.data.special import table_rows
 from glm.models.shape import Shape
 from glm.objectives.amounts import Unit
+from harness.steps.dataset import Dataset
 from harness.steps.finetune import Finetune
 from harness.steps.pretrain import Pretrain
 from harness.steps.step import Step
+from harness.steps.vocabulary import Vocabulary
 from harness.steps.world import World
 
 ROWS = 10_000  # training rows of a task whose data set is read whole, until it has been read
@@ -30,29 +32,29 @@ class Cost:
 
 def shape(step: Step) -> Shape:
     """A pretraining's model, its token table's padded rows included."""
-    spec: Pretrain = step.spec
-    ids = step.inputs["tokenizer"].spec.ids
+    spec = step.spec_of(Pretrain)
+    ids = step.inputs["tokenizer"].spec_of(Vocabulary).ids
     sentinels = spec.objective.extra_tokens(spec.shape.positions).sentinels
     return replace(spec.shape, vocabulary=table_rows(ids, sentinels))
 
 
 def planned(step: Step) -> Mapping[Unit, float]:
     """What a pretraining will have spent at its end, in every unit of a budget."""
-    spec: Pretrain = step.spec
-    ids = step.inputs["tokenizer"].spec.ids
+    spec = step.spec_of(Pretrain)
+    ids = step.inputs["tokenizer"].spec_of(Vocabulary).ids
     size = (spec.batch, spec.length, spec.optimisation.steps)
     return spent(spec.objective, spec.shape, ids, *size)
 
 
 def _world(step: Step) -> Cost:
     """About 700 bytes a document, and as much again for the tasks."""
-    spec: World = step.spec
+    spec = step.spec_of(World)
     return Cost(0.0, spec.documents * 700 + 2e7 * spec.scale)
 
 
 def _tokenizer(step: Step) -> Cost:
     """Some 40 bytes an id."""
-    return Cost(0.0, step.spec.ids * 40)
+    return Cost(0.0, step.spec_of(Vocabulary).ids * 40)
 
 
 def _pretrain(step: Step) -> Cost:
@@ -64,11 +66,11 @@ def _pretrain(step: Step) -> Cost:
 
 def _finetune(step: Step) -> Cost:
     """FLOPs of training on inputs of half the longest length."""
-    spec: Finetune = step.spec
+    spec = step.spec_of(Finetune)
     if step.inputs["pretrain"].kind != "pretrain":
         return Cost(0.0, 2e5)  # a checkpoint's size is known when it is loaded
     model = shape(step.inputs["pretrain"])
-    rows = step.inputs["dataset"].spec.limits.get("train", ROWS)
+    rows = step.inputs["dataset"].spec_of(Dataset).limits.get("train", ROWS)
     length = spec.max_length / 2 + spec.target_length
     flops = model.training_flops(length, length**2, ANSWER)
     return Cost(flops * rows * spec.epochs, 2e5)

@@ -24,6 +24,7 @@ from harness.grid.expansion import Expansion
 from harness.plan.plan import Plan
 from harness.plan.text import aligned
 from harness.run.progress import duration
+from harness.steps.dataset import Dataset
 from harness.store.about import examples
 from harness.store.store import Store
 from results import samples, tables
@@ -109,7 +110,9 @@ def columns(grid_name: str, expansion: Expansion, store: Store) -> list[Column]:
         if place in found or spread is None:
             continue
         dataset, split = score.inputs["dataset"], score.spec.split
-        count = examples(dataset, split, store).get("used") or dataset.spec.limits.get(split)
+        count = examples(dataset, split, store).get("used") or dataset.spec_of(Dataset).limits.get(
+            split
+        )
         group = "language" if score.inputs["predictions"].kind == "zeroshot" else "finetuned"
         found[place] = Column(group, *place, count, spread)
     return list(found.values())

@@ -50,7 +50,7 @@ def _pretrainings(plan: Plan) -> list[str]:
     rows: list[Sequence[str]] = [(*head, "tokens", "positions", "targets", "FLOPs")]
     for line in plan.lines:
         if line.step.kind == "pretrain":
-            spec: Pretrain = line.step.spec
+            spec = line.step.spec_of(Pretrain)
             counts = (spec.optimisation.steps, spec.batch, spec.length)
             amounts = planned(line.step)
             rows.append(

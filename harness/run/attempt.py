@@ -21,6 +21,7 @@ from typing import Any
 from harness import errors
 from harness.run import data_parallel
 from harness.run.working import Working
+from harness.steps.pretrain import Pretrain
 from harness.steps.step import Machine
 from harness.store import attempts as record
 from harness.store import edited, locks, provenance
@@ -131,7 +132,7 @@ def _worked(
 
 def _run(order: Order, work: Working) -> None:
     """The step itself, here or on the several devices that it was given."""
-    if work.machine.devices > 1:
+    if work.machine.devices > 1 and isinstance(order.spec, Pretrain):
         data_parallel.pretrain(order.spec, work)
     else:
         order.spec.run(work)

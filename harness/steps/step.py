@@ -8,10 +8,12 @@ is bumped when equal fields come to mean something new.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, runtime_checkable
+
+from typing_extensions import TypeVar
 
 from harness.errors import UserError
 from harness.steps.identity import canonical, hexdigest, version
@@ -64,22 +66,37 @@ class Spec(Protocol):
 
     version: ClassVar[int]  # bumped when equal fields come to mean something new
     uses: ClassVar[str]  # "cpu" or "gpu"
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def run(self, work: Work) -> None:
         """Write the results into `work.folder`."""
         ...
 
-    # def decided_by(self) -> tuple[tuple[str, str], ...]: where a field names an entry of a
-    # registry ("tasks", "styles" or "metrics"), the registry and the name. Their code counts.
+
+@runtime_checkable
+class Naming(Protocol):
+    """A spec with fields that name entries of registries, whose code decides its result too."""
+
+    def decided_by(self) -> tuple[tuple[str, str], ...]:
+        """Each entry as its registry ("tasks", "styles" or "metrics") and its name in there."""
+        ...
+
+
+S = TypeVar("S")
+S_co = TypeVar("S_co", bound=Spec, covariant=True, default=Spec)
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """One node of the plan. Two steps with one digest are one step, whatever their names."""
+class Step(Generic[S_co]):
+    """One node of the plan. Two steps with one digest are one step, whatever their names.
+
+    For type checkers a `Step[Score]` is a step whose spec is a `Score`, and a plain `Step` may have
+    any spec.
+    """
 
     kind: str
     name: str
-    spec: Any
+    spec: S_co
     inputs: Mapping[str, "Step"] = field(default_factory=dict)
     how: Mapping[str, Any] = field(default_factory=dict)  # runtime values; not in the digest
 
@@ -113,6 +130,12 @@ class Step:
         }
         return hexdigest(identity)
 
+    def spec_of(self, kind: type[S]) -> S:
+        """The spec, where it is known to be of this class. TypeError where it is of another."""
+        if not isinstance(self.spec, kind):
+            raise TypeError(f"{self.kind} {self.name} is no {kind.__name__}")
+        return self.spec
+
     @cached_property
     def folder(self) -> str:
         """Where the result lies below the store's root: "{kind}/{name}-{digest}"."""
@@ -126,7 +149,7 @@ class Step:
     @property
     def uses(self) -> str:
         """ "cpu" or "gpu": what the step runs on where there is a choice."""
-        return str(getattr(self.spec, "uses", "cpu"))
+        return self.spec.uses
 
 
 def ordered(steps: Mapping[str, Step]) -> dict[str, Step]:

@@ -20,7 +20,11 @@ from harness.grid.expansion import Cell, Expansion
 from harness.grid.overrides import scaled
 from harness.grid.schema import Grid
 from harness.plan.estimate import planned, shape
+from harness.steps.checkpoint import Checkpoint
+from harness.steps.corpus import Corpus
+from harness.steps.pretrain import Pretrain
 from harness.steps.step import Step
+from harness.steps.world import World
 from harness.store.store import Store
 from tasks.atomic import read_json
 
@@ -58,7 +62,7 @@ def examples(dataset: Step, split: str, store: Store) -> dict[str, Any]:
 
 def _source(grid: Grid, steps: Iterable[Step]) -> dict[str, Any]:
     """The kind of source, and what identifies it where that is no digest of files."""
-    worlds = [step.spec for step in steps if step.kind == "world"]
+    worlds = [step.spec_of(World) for step in steps if step.kind == "world"]
     found: dict[str, Any] = {"kind": grid.data.kind}
     if worlds:
         world = worlds[0]
@@ -71,7 +75,8 @@ def _source(grid: Grid, steps: Iterable[Step]) -> dict[str, Any]:
 def _corpus(tokens: Step, store: Store) -> dict[str, Any]:
     """Counts of the text that a pretraining reads, and of the held-out part."""
     corpus = tokens.inputs["corpus"]
-    facts = {"name": corpus.name, "hub": corpus.spec.hub, "revision": corpus.spec.revision}
+    spec = corpus.spec_of(Corpus)
+    facts: dict[str, Any] = {"name": corpus.name, "hub": spec.hub, "revision": spec.revision}
     counts = read_json(store.path(corpus) / "corpus.json") or {}
     facts |= {f"{part}_{name}": n for part in counts for name, n in counts[part].items()}
     facts["tokens"] = (read_json(store.path(tokens) / "tokens.json") or {}).get("tokens")
@@ -80,7 +85,7 @@ def _corpus(tokens: Step, store: Store) -> dict[str, Any]:
 
 def _pretraining(step: Step, store: Store) -> dict[str, Any]:
     """A pretraining as planned, and as its ledger has it once it is done."""
-    spec = step.spec
+    spec = step.spec_of(Pretrain)
     facts = {
         "name": step.name,
         "seed": spec.seed,
@@ -99,9 +104,10 @@ def _pretraining(step: Step, store: Store) -> dict[str, Any]:
 
 def _checkpoint(step: Step, store: Store) -> dict[str, Any]:
     """A model that was trained elsewhere: what it is called, at which commit, and how large."""
+    spec = step.spec_of(Checkpoint)
     facts = read_json(store.path(step) / "reference.json") or {}
-    found = {"name": step.name, "seed": step.spec.seed, "checkpoint": step.spec.name}
-    found |= {"revision": step.spec.revision, "parameters": facts.get("parameters")}
+    found = {"name": step.name, "seed": spec.seed, "checkpoint": spec.name}
+    found |= {"revision": spec.revision, "parameters": facts.get("parameters")}
     return {name: value for name, value in found.items() if value not in (None, "")}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from harness.grid.expansion import Cell, Expansion, Point, Trial
 from harness.grid.schema import Grid
 from harness.plan.why import changes
+from harness.steps.score import Score
 from harness.steps.step import Step, ordered
 from harness.store import beside, edited
 from harness.store.about import about, examples
@@ -83,7 +84,7 @@ class _View:
 
     def cell(self, cell: Cell) -> dict[str, Any]:
         chosen, why = self._chosen(cell)
-        state, reason = self._state(chosen)
+        state, reason = self._state(chosen.score)
         if state == "done":
             reason = "; ".join(filter(None, (reason, beside.warning(cell, self.store))))
         return {
@@ -103,12 +104,12 @@ class _View:
             "curve": [self._point(point) for point in cell.curve],
             "state": state,
             "reason": reason,
-            "earlier_code": self._earlier(chosen),
+            "earlier_code": self._earlier(chosen.score),
         }
 
     def _point(self, point: Point) -> dict[str, Any]:
         """A score on the way of a pretraining."""
-        state, reason = self._state(Trial({}, point.score.inputs["predictions"], point.score))
+        state, reason = self._state(point.score)
         return {
             "step": point.snapshot.spec.at,
             "score": self._folder(point.score),
@@ -133,9 +134,9 @@ class _View:
                 said.append(f"{name}:{found['used']} of {found.get('of', found['used'])}")
         return "|".join(said)
 
-    def _earlier(self, trial: Trial) -> list[str]:
+    def _earlier(self, step: Step) -> list[str]:
         """The modules that said something else when this was made, and were kept at that."""
-        found = self.edited.get(trial.score.digest)
+        found = self.edited.get(step.digest)
         return list(found.modules) if found else []
 
     def floors(self, expansion: Expansion) -> list[dict[str, str]]:
@@ -154,28 +155,28 @@ class _View:
         return [self._outcome(step) for step in steps.values()]
 
     def _outcome(self, step: Step) -> dict[str, str]:
-        state, reason = self._state(Trial({}, step, step))
+        state, reason = self._state(step)
         return {"step": self._folder(step), "state": state, "reason": reason}
 
     def _folder(self, step: Step) -> str:
         return str(self.store.path(step).relative_to(self.store.root))
 
-    def _state(self, trial: Trial) -> tuple[str, str]:
+    def _state(self, wanted: Step) -> tuple[str, str]:
         """done, failed, blocked or absent, and the reason of the first step in the way.
 
         What is done has a reason to be read with care, or none.
         """
-        if self.status.get(trial.score.digest) == "done":
-            skipped = self._scores(trial.score).get("skipped", {})
+        if self.status.get(wanted.digest) == "done":
+            skipped = self._scores(wanted).get("skipped", {})
             counts = ", ".join(f"{count} in {split}" for split, count in skipped.items())
-            earlier = ", ".join(self._earlier(trial))
+            earlier = ", ".join(self._earlier(wanted))
             notes = [f"bad rows were skipped: {counts}"] if counts else []
             notes += [f"made by earlier code: {earlier}"] if earlier else []
             return "done", "; ".join(notes)
-        for step in ordered({trial.score.digest: trial.score}).values():
+        for step in ordered({wanted.digest: wanted}).values():
             state = self.status.get(step.digest, "todo")
             if state == "failed":
-                own = step.digest == trial.score.digest
+                own = step.digest == wanted.digest
                 reason = self.reasons.get(step.digest, "") or "failed"
                 return ("failed" if own or step.kind in ("finetune", "zeroshot") else "blocked"), (
                     reason if own else f"{step.kind}/{step.name}: {reason}"
@@ -238,7 +239,7 @@ class _View:
         better = self._scores(trial.score)["metrics"][metric]["higher_is_better"]
         return chosen_on - reported * (1 if better else -1)
 
-    def _value(self, step: Step) -> float | None:
+    def _value(self, step: Step[Score]) -> float | None:
         """The first metric of a score, as it is; None where it is not there."""
         metrics = self._scores(step).get("metrics", {})
         return metrics.get(step.spec.metrics[0], {}).get("value")

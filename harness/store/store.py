@@ -26,7 +26,7 @@ from harness.code.plugin import Plugin
 from harness.errors import StoreDamaged, UserError
 from harness.steps import KINDS
 from harness.steps.identity import differences
-from harness.steps.step import Step, described
+from harness.steps.step import Spec, Step, described
 from harness.store import edited
 from harness.store.edited import Code
 from tasks.atomic import as_json, read_json, write_json
@@ -42,7 +42,7 @@ class Order:
     kind: str
     name: str
     digest: str
-    spec: Any
+    spec: Spec
     described: Mapping[str, Any]
     inputs: Mapping[str, str]  # name -> folder below the store's root
     how: Mapping[str, Any]
