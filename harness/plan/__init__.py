@@ -3,13 +3,13 @@
 import sys
 from types import ModuleType
 
-from harness.python import plan
+from harness import python  # `plan` itself would hide this package's module of that name
 
 
 class _Callable(ModuleType):
     """`harness.plan(grid)` works although this package has the same name."""
 
-    __call__ = staticmethod(plan)
+    __call__ = staticmethod(python.plan)
 
 
 sys.modules[__name__].__class__ = _Callable
