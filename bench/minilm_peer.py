@@ -96,14 +96,14 @@ def wsc(row: Row, training: bool) -> list[Example]:
 RTE = ("entailment", "not_entailment")
 CB = ("entailment", "contradiction", "neutral")
 TASKS = {
-    "cb": Task("CB/train", 250, 56, pair("premise", "hypothesis", CB), 3, 8, 16),
-    "copa": Task("COPA/train", 400, 100, copa, 1, 4, 32),
-    "wsc": Task("WSC/train", 554, 104, wsc, 2, 4, 32, words=2),
-    "rte": Task("RTE/train", 2490, 277, pair("premise", "hypothesis", RTE), 2, 3, 32),
-    "wic": Task("WiC/train", 1000, 638, wic, 2, 3, 32, words=2),
+    "cb": Task("CB/train", 250, 56, pair("premise", "hypothesis", CB), 3, 6, 16),
+    "rte": Task("RTE/train", 2490, 277, pair("premise", "hypothesis", RTE), 2, 2, 32),
+    "copa": Task("COPA/train", 400, 100, copa, 1, 2, 32),
+    "wsc": Task("WSC/train", 554, 104, wsc, 2, 2, 32, words=2),
+    "wic": Task("WiC/train", 600, 638, wic, 2, 2, 32, words=2),
     "boolq": Task(
-        "BoolQ/train_1000_noofficialidx", 250, 500, pair("passage", "question", (False, True)),
-        2, 3, 32,
+        "BoolQ/train_1000_noofficialidx", 150, 300, pair("passage", "question", (False, True)),
+        2, 2, 32,
     ),
 }  # fmt: skip
 
