@@ -63,7 +63,7 @@ class ClassifierStyle:
         if self.pool not in ("cls", "last"):
             raise UserError(f"classifier pool is {self.pool!r}; it must be cls or last")
 
-    def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> nn.Module | None:
+    def head(self, hidden: int, questions: Sequence[Question], seed: int = 0) -> Head:
         """Fresh layers from `seed`, with a deviation that follows the width and biases 0.
 
         There are as many outputs as classes.

@@ -63,7 +63,7 @@ def token_type(special: Special) -> type[np.unsignedinteger]:
     return np.uint16 if max(special.size, special.padded) <= 2**16 else np.uint32
 
 
-def stream(texts: Iterable[Sequence[int]], special: Special) -> TokenStream:
+def stream(texts: Iterable[Sequence[int] | np.ndarray], special: Special) -> TokenStream:
     """A stream in memory from the word ids of documents; empty documents are left out."""
     pieces = [[special.cls, *text, special.eos] for text in texts if len(text)]
     sizes = np.array([len(piece) for piece in pieces], np.int64)

@@ -42,7 +42,7 @@ class Rule(Protocol):
     """
 
     def __call__(
-        self, document_T: np.ndarray, rng: np.random.Generator, special: Special
+        self, document_T: np.ndarray, rng: np.random.Generator, special: Special, /
     ) -> Example: ...
 
 

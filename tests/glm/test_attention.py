@@ -116,6 +116,7 @@ def test_scores_of_any_size_leak_nothing(name, dtype):
     mask = BACKENDS[name].prepare(document_BT.to(device), branch_BT.to(device), dtype)
     attended = BACKENDS[name].attend(q, k, v, mask, 0.0)
     attended[0, :, :5].sum().backward()
+    assert q.grad is not None and k.grad is not None and v.grad is not None
     assert (v.grad[0, :, 5:] == 0).all() and (k.grad[0, :, 5:] == 0).all()
     assert (v.grad[0, :, :5] > 0).all() and torch.isfinite(q.grad).all()
 
@@ -165,7 +166,8 @@ def test_padding_gives_no_nan_and_changes_nothing():
     value = loss(model, padded, vocabulary=64)
     torch.testing.assert_close(value, loss(model, batch, vocabulary=64), rtol=0, atol=1e-12)
     value.backward()
-    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+    for parameter in model.parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all()
 
 
 def test_flex_asks_the_same_question_of_every_pair():

@@ -9,10 +9,10 @@ import torch
 from glm.adaptation.masked_cloze import BertClozeStyle
 from glm.data.sequences import lay, sequence
 from glm.models.transformer import Shape, build, tensors
-from tests.glm.numbers import TINY, Numbers
+from tests.glm.numbers import TINY, number_tokenizer
 from tests.glm.test_cloze import questions
 
-TOKENIZER = Numbers(TINY)
+TOKENIZER = number_tokenizer(TINY)
 STYLE = BertClozeStyle()
 
 

@@ -14,9 +14,9 @@ from tasks.errors import UserError
 from tasks.spec import Classify, Part
 from tests.glm.golden import read as golden
 from tests.glm.golden import tiny_batch, tiny_model
-from tests.glm.numbers import BERT, TINY, Numbers
+from tests.glm.numbers import BERT, TINY, number_tokenizer
 
-TOKENIZER = Numbers(TINY)
+TOKENIZER = number_tokenizer(TINY)
 SHAPE = Shape(2, 32, 4, 64, positions=64, dropout=0.0, attention_dropout=0.0)
 
 
@@ -51,12 +51,12 @@ def test_the_head_equals_the_original(pool, name):
 
 def test_sides_are_joined_by_a_separator_as_in_the_original():
     text = (Part("2173 1024 2079 2017", "end"), Part("1037 2576", "end", "b"))
-    [item] = ClassifierStyle().encode([Classify("1", (text,), 2)], Numbers(BERT), 64)
+    [item] = ClassifierStyle().encode([Classify("1", (text,), 2)], number_tokenizer(BERT), 64)
     wanted = [101, 2173, 1024, 2079, 2017, 102, 1037, 2576, 0]
     assert item.sequences[0].tokens_L.tolist() == wanted
     assert item.sequences[0].position_L.tolist() == list(range(9))
     assert not item.sequences[0].branch_L.any()
-    [short] = ClassifierStyle().encode([Classify("1", (text,), 2)], Numbers(BERT), 7)
+    [short] = ClassifierStyle().encode([Classify("1", (text,), 2)], number_tokenizer(BERT), 7)
     assert short.sequences[0].tokens_L.tolist() == [101, 2173, 1024, 102, 1037, 2576, 0]
 
 
@@ -134,8 +134,8 @@ def about_words(count: int) -> list[Classify]:
         first = rng.integers(10, 20)
         second = first if n % 2 else (first - 10 + rng.integers(1, 10)) % 10 + 10
         noise = [" ".join(map(str, rng.integers(20, 50, size=3))) for _ in range(3)]
-        parts = (Part(noise[0], "start"), Part(str(first), mark=1), Part(noise[1], "end"))
-        parts += (Part(str(second), side="b", mark=2), Part(noise[2], "end", "b"))
+        parts = (Part(noise[0], "start"), Part(f" {first}", mark=1), Part(f" {noise[1]}", "end"))
+        parts += (Part(str(second), side="b", mark=2), Part(f" {noise[2]}", "end", "b"))
         made.append(Classify(str(n), (parts,), 2, ("no", "yes"), (n % 2,)))
     return made
 
@@ -147,7 +147,7 @@ def test_the_head_sees_the_marked_words_beside_the_pooled_vector():
     items = style.encode(asked, TOKENIZER, 64)
     for item, question in zip(items, asked):
         row = item.sequences[0]
-        words = [int(part.text) for part in question.inputs[0] if part.mark]
+        words = [int(p.text) for p in question.inputs[0] if isinstance(p, Part) and p.mark]
         assert row.tokens_L[row.read_R].tolist() == [TINY.cls, *words]
     with torch.no_grad():
         head.out.weight[0, SHAPE.hidden :] = 1.0
@@ -158,7 +158,7 @@ def test_the_head_sees_the_marked_words_beside_the_pooled_vector():
 
 
 def test_a_word_of_several_tokens_is_their_mean():
-    text = (Part("10 11 12", mark=1), Part("13", "end"))
+    text = (Part("10 11 12", mark=1), Part(" 13", "end"))
     asked = [Classify("1", (text,), 2, ("no", "yes"), (0,))]
     style, net = ClassifierStyle(), build(SHAPE, 0).eval()
     items = style.encode(asked, TOKENIZER, 64)

@@ -16,9 +16,9 @@ from tasks.errors import UserError
 from tasks.spec import Blank, Cloze, Part
 from tests.glm.golden import read as golden
 from tests.glm.golden import tiny_batch, tiny_model
-from tests.glm.numbers import BERT, TINY, Numbers
+from tests.glm.numbers import BERT, TINY, number_tokenizer
 
-TOKENIZER = Numbers(TINY)
+TOKENIZER = number_tokenizer(TINY)
 STYLE = ClozeStyle()
 
 
@@ -85,8 +85,8 @@ def test_a_row_is_assembled_as_in_the_original(name):
     text = []
     for ids, side in sides:
         for token in ids:
-            text.append(Blank(side) if token == 103 else Part(str(token), side=side))
-    [parts] = pieces([tuple(text)], Numbers(BERT))
+            text.append(Blank(side) if token == 103 else Part(f" {token}", side=side))
+    [parts] = pieces([tuple(text)], number_tokenizer(BERT))
     ends = given.get("add_eos", True)
     made = source(parts, BERT, 100, "x")
     if not ends:
@@ -107,15 +107,15 @@ def test_a_row_is_assembled_as_in_the_original(name):
 
 
 def test_truncation_shortens_what_may_be_cut_and_keeps_the_blank():
-    hypothesis = "4255 1997 3742 6215 2179 1999 5712"
-    premise = "2053 4255 1997 3742 6215 2179 1999 5712 2664 1012"
+    hypothesis = " 4255 1997 3742 6215 2179 1999 5712"
+    premise = " 2053 4255 1997 3742 6215 2179 1999 5712 2664 1012"
     text = (
-        Part("1000"), Part(hypothesis, cut="end"), Part("1000"), Part("1029"), Blank(),
-        Part("1010", side="b"), Part("1000", side="b"), Part(premise, cut="end", side="b"),
-        Part("1000", side="b"),
+        Part("1000"), Part(hypothesis, cut="end"), Part(" 1000"), Part(" 1029"), Blank(),
+        Part("1010", side="b"), Part(" 1000", side="b"), Part(premise, cut="end", side="b"),
+        Part(" 1000", side="b"),
     )  # fmt: skip
     question = Cloze("rte", text, ("2748", "2053"), (1,), verbalizer=True)
-    [item] = STYLE.encode([question], Numbers(BERT), 24)
+    [item] = STYLE.encode([question], number_tokenizer(BERT), 24)
     # golden 11, RTE at length 24, from the BERT vocabulary
     assert item.sequences[0].tokens_L.tolist() == [
         101, 1000, 4255, 1997, 3742, 6215, 2179, 1999, 5712, 1000, 1029, 103, 1010, 1000, 2053,

@@ -12,9 +12,9 @@ from glm.models.transformer import Shape, build, tensors
 from glm.objectives.layout import BLANK, CAUSAL, PREFIX, Layout
 from tasks.errors import UserError
 from tasks.spec import Compare
-from tests.glm.numbers import TINY, Numbers
+from tests.glm.numbers import TINY, number_tokenizer
 
-TOKENIZER = Numbers(TINY)
+TOKENIZER = number_tokenizer(TINY)
 GENERATOR = np.random.default_rng(0)
 TEXTS = [GENERATOR.integers(5, 60, size).tolist() for size in (1, 2, 3, 5, 5, 8, 13, 13, 13, 20)]
 

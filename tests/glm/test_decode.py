@@ -137,6 +137,7 @@ def test_greedy_filling_is_beam_search_with_one_beam():
 
 def test_blanks_are_filled_left_to_right_in_one_pass():
     net = model(seed=70)  # one whose blanks differ in length
+    assert net.inner is not None
     net.inner.weight.mul_(30)
     net.position.weight.mul_(10)
     others = [t for t in range(64) if t not in (*range(7, 13), 61)]

@@ -11,9 +11,9 @@ from glm.objectives.layout import PREFIX
 from tasks.errors import UserError
 from tasks.spec import Blank, Generate, Part
 from tests.glm.golden import read as golden
-from tests.glm.numbers import BERT, TINY, Numbers
+from tests.glm.numbers import BERT, TINY, number_tokenizer
 
-TOKENIZER = Numbers(TINY)
+TOKENIZER = number_tokenizer(TINY)
 
 
 def question(words, hidden, id="1") -> Generate:
@@ -38,7 +38,7 @@ def test_a_row_is_the_original_s_with_ends_and_whole_targets():
     words = [4067, 2017, 2200, 2172, 2005, 2115, 6998, 1012, 1045, 2079, 1050, 1005, 1056, 2113,
              2054, 2000, 2079, 2085]  # fmt: skip
     hidden = [(2, 3), (9, 10), (14, 15), (16, 17)]
-    [made] = InfillStyle().encode([question(words, hidden)], Numbers(BERT), 512)
+    [made] = InfillStyle().encode([question(words, hidden)], number_tokenizer(BERT), 512)
     row, split = made.sequences[0], item["attention_mask"]
     a = [t for t in item["text"][:split] if t]
     assert row.tokens_L.tolist() == [101, *a, 0, *item["text"][split:], 2079]

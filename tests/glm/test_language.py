@@ -11,9 +11,9 @@ from glm.objectives.layout import CAUSAL, PREFIX
 from tasks.errors import UserError
 from tasks.spec import Continue
 from tests.glm.golden import read as golden
-from tests.glm.numbers import BERT, TINY, Numbers
+from tests.glm.numbers import BERT, TINY, number_tokenizer
 
-TOKENIZER = Numbers(TINY)
+TOKENIZER = number_tokenizer(TINY)
 
 
 def numbers(ids) -> str:
@@ -39,7 +39,7 @@ def test_windows_are_those_of_the_original(case):
     documents = golden("08_language_model_items")["lm"]["documents"]
     style = LanguageStyle(window=case["seq_length"] - 1, stride=case["overlapping_eval"])
     questions = [Continue(str(n), numbers(d), mode=mode) for n, d in enumerate(documents)]
-    made = style.encode(questions, Numbers(BERT), 512)
+    made = style.encode(questions, number_tokenizer(BERT), 512)
     assert [len(item.sequences) for item in made] == case["num_sequences"]
     rows = [row for item in made for row in item.sequences]
     assert sum(len(row.read_R) for row in rows) == case["predicted_tokens"]
@@ -61,7 +61,7 @@ def test_last_words_are_asked_as_in_the_original(case):
         question = Continue(
             "1", numbers(label), numbers(given), "bidirectional" if both else "unidirectional"
         )
-        [made] = LanguageStyle().encode([question], Numbers(BERT), case["seq_length"])
+        [made] = LanguageStyle().encode([question], number_tokenizer(BERT), case["seq_length"])
         equal(made.sequences[0], item)
         assert made.cut == 3 * longer
 

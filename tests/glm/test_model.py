@@ -70,6 +70,7 @@ def test_gradients_equal_the_original():
     expected = read("05_tiny_model_forward")["expected"]["grad_norm_and_sum"]
     for name, parameter in model.named_parameters():
         norm, total = expected[original_name(name)]
+        assert parameter.grad is not None
         assert parameter.grad.norm().item() == pytest.approx(norm, abs=1e-9), name
         assert parameter.grad.sum().item() == pytest.approx(total, abs=1e-9), name
 
@@ -103,6 +104,7 @@ def test_the_loss_does_not_depend_on_how_its_targets_are_cut_up():
 def test_padding_rows_of_the_table_take_no_probability_and_learn_nothing():
     model, batch = build(SMALL, seed=0).eval(), tiny_batch()
     loss(model, batch, vocabulary=100, label_smoothing=0.1).backward()
+    assert model.word.weight.grad is not None
     assert (model.word.weight.grad[100:] == 0).all()
     with torch.no_grad():
         before = loss(model, batch, vocabulary=100)
@@ -163,18 +165,25 @@ def test_dropout_repeats_from_its_seed_and_is_absent_in_evaluation():
     assert run(3) == run(4)
 
 
+def learnt(model: Transformer) -> torch.Tensor:
+    """The gradient of the first block's first weight."""
+    gradient = model.blocks[0].fused.weight.grad
+    assert gradient is not None
+    return gradient
+
+
 def test_bf16_autocast_stays_near_fp32():
     model, batch = build(SMALL, seed=0).eval(), tiny_batch()
     exact = loss(model, batch, vocabulary=100)
     exact.backward()
-    gradient = model.blocks[0].fused.weight.grad.clone()
+    gradient = learnt(model).clone()
     model.zero_grad()
     with torch.autocast("cpu", torch.bfloat16):
         rough = loss(model, batch, vocabulary=100)
     rough.backward()
     assert rough.dtype == torch.float32
     torch.testing.assert_close(rough, exact, rtol=0, atol=2e-2)
-    difference = (model.blocks[0].fused.weight.grad - gradient).norm() / gradient.norm()
+    difference = (learnt(model) - gradient).norm() / gradient.norm()
     assert difference < 0.05
 
 
@@ -188,6 +197,7 @@ def test_a_longer_model_keeps_its_first_positions():
     model = build(SMALL, seed=0).eval()
     longer = lengthen(model, 48, seed=7).eval()
     assert longer.shape == dataclasses.replace(SMALL, positions=48)
+    assert longer.inner is not None
     assert longer.position.weight.shape == longer.inner.weight.shape == (49, 32)
     batch = tiny_batch()
     assert torch.equal(model(batch), longer(batch))

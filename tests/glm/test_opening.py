@@ -1,6 +1,7 @@
 """A checkpoint from anywhere opens as a model with its tokenizer and its layout; GPT-2 goes out."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ from tests.glm.foreign import released
 TEXT = "the cat sat on the mat and the dog ran far away from the cat"
 LETTERS = "abcdefghijklmnopqrstuvwxyz,?!."
 QUESTION = Cloze("1", (Part("the cat sat on the"), Blank(), Part(".")), ("mat", "dog"))
-PLAIN = {"dropout": 0.0, "attention_dropout": 0.0}
+PLAIN = Shape(1, 32, 2, positions=32, dropout=0.0, attention_dropout=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def read_alike(one, model: Transformer, tokenizer: tokens.Tokenizer) -> bool:
 def test_a_model_of_ours_comes_back_with_its_sentinels_and_its_layout(tmp_path, tokenizer):
     objective = BlankInfilling(sentinels="masks")
     special = with_sentinels(tokenizer.special, 32)
-    model = build(Shape(1, 32, 2, special.padded, 32, **PLAIN), 0).eval()
+    model = build(replace(PLAIN, vocabulary=special.padded), 0).eval()
     opening.write(tmp_path, model, tokenizer, Asked(objective.layout, 32))
     found = opening.opened(tmp_path)
     assert found.layout == objective.layout and found.tokenizer.special == special
@@ -49,7 +50,7 @@ def test_a_model_of_ours_comes_back_with_its_sentinels_and_its_layout(tmp_path, 
 
 
 def test_a_stores_pretraining_opens_with_the_tokenizer_that_it_was_given(tmp_path, tokenizer):
-    model = build(Shape(1, 32, 2, tokenizer.special.padded, 32, **PLAIN), 0).eval()
+    model = build(replace(PLAIN, vocabulary=tokenizer.special.padded), 0).eval()
     tokenizer.save(tmp_path / "tokenizer/train-1")
     folder = tmp_path / "pretrain/gpt-1"
     opening.write(folder, model, tokenizer, Asked(Causal().layout))
@@ -89,7 +90,8 @@ def test_a_vocabulary_that_does_not_fit_the_released_weights_is_refused(tmp_path
 def test_a_causal_model_goes_out_as_gpt2_with_equal_logits(tmp_path, tokenizer, activation):
     import transformers
 
-    shape = Shape(2, 32, 4, tokenizer.special.padded, 48, False, activation, **PLAIN)
+    shape = replace(PLAIN, layers=2, heads=4, vocabulary=tokenizer.special.padded, positions=48)
+    shape = replace(shape, inner=False, activation=activation)
     model = build(shape, 1).eval()
     for parameter in model.parameters():
         parameter.data.add_(0.05 * torch.randn(parameter.shape))  # biases and norms as well

@@ -41,7 +41,7 @@ class Masked:
             targets.append(token if chosen else -1)
             if chosen:
                 other = rng.integers(special.size)
-                token = rng.choice([special.mask, other, token], p=[0.8, 0.1, 0.1])
+                token = rng.choice(np.array([special.mask, other, token]), p=[0.8, 0.1, 0.1])
             tokens.append(token)
         return example(tokens, targets, context=len(tokens))
 

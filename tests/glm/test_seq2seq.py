@@ -11,9 +11,9 @@ from glm.models.transformer import Shape, build
 from glm.objectives.layout import CAUSAL, PREFIX, Layout
 from tasks.spec import Blank, Generate, Part
 from tests.glm.golden import read as golden
-from tests.glm.numbers import BERT, TINY, Numbers
+from tests.glm.numbers import BERT, TINY, number_tokenizer
 
-TOKENIZER = Numbers(TINY)
+TOKENIZER = number_tokenizer(TINY)
 LAYOUTS = {"glm": Layout(), "prefix": PREFIX, "causal": CAUSAL, "flat": Layout(inner=False)}
 
 
@@ -21,7 +21,7 @@ def numbers(ids) -> str:
     return " ".join(map(str, ids))
 
 
-def without_padding(item: dict) -> tuple[list[int], ...]:
+def without_padding(item: dict) -> tuple[list[int], list[int], list[int], list[list[int]]]:
     """A golden row as (Part A, Part B, its targets, its positions): padding left out."""
     split = item["attention_mask"]
     a = item["text"][:split]
@@ -53,7 +53,7 @@ def test_rows_are_those_of_the_original_without_its_padding(case, question, targ
         if case.endswith("truncated") and BERT.end not in goal:
             wanted += " 999 999"
         style = Seq2SeqStyle(target=target)
-        [made] = style.encode([Generate("1", text, (wanted,))], Numbers(BERT), 512)
+        [made] = style.encode([Generate("1", text, (wanted,))], number_tokenizer(BERT), 512)
         row = made.sequences[0]
         split = len(a) + 1
         assert row.tokens_L.tolist() == [*a, BERT.eos, *b]

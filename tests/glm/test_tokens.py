@@ -61,7 +61,7 @@ def test_special_ids_are_the_original_ones(kind):
     commands = dict(GOLDEN[kind]["commands"])
     decoder_mask = commands.pop("dBLOCK", None)  # an option of the original that we do not have
     for name, expected in commands.items():
-        assert getattr(special, original.get(name, name)) == expected, name
+        assert getattr(special, original.get(str(name), str(name))) == expected, name
     assert special.size == GOLDEN[kind]["num_tokens"] - (decoder_mask is not None)
 
 
