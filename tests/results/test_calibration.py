@@ -13,6 +13,7 @@ from results import claims, items
 from results.cells import summary
 from results.samples import Sample
 from tasks.sums import COMBINATIONS
+from tests.present import present
 from tests.results import simulation
 from tests.results.simulation import SCENARIOS, World, coverage, drawn, false_verdicts
 
@@ -72,7 +73,8 @@ def test_two_points_apart_is_called_equivalent_in_at_most_6_percent():
     apart = drawn(world, (71, 69), DRAWS, np.random.default_rng(1))
     alike = drawn(world, (70, 70), 60, np.random.default_rng(2))
     asked = simulation.claims(DRAWS)
-    wrong = [claims.check([apart.table], [one])[0].equivalence_p <= 0.05 for one in asked]
+    checked = [claims.check([apart.table], [one])[0] for one in asked]
+    wrong = [present(verdict.equivalence_p) <= 0.05 for verdict in checked]
     right = [claims.check([alike.table], [one])[0].verdict == "equivalent" for one in asked[:60]]
     assert np.mean(wrong) <= 0.06 + slack(0.06, DRAWS)
     assert np.mean(right) > 0.5  # and it is found where it is so
@@ -124,7 +126,7 @@ def test_the_jackknife_covers_a_metric_of_the_whole_corpus(name):
             {(p, 0): float(to(COMBINATIONS[combine](sums.sum(0)))) for p, sums in enumerate(runs)},
             {(p, 0): items.effects(sums, labels, combine, unit) for p, sums in enumerate(runs)},
         )
-        said = summary(sample, unit)
-        inside.append(said.low <= truth <= said.high)
+        said = present(summary(sample, unit))
+        inside.append(present(said.low) <= truth <= present(said.high))
     allowed = slack(0.95, DRAWS)
     assert 0.93 - allowed < np.mean(inside) < 0.97 + allowed

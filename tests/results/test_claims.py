@@ -1,14 +1,16 @@
 """A claim gets a verdict that the numbers earn, after the family's correction, or a reason."""
 
 import math
+from typing import Any
 
 import pytest
 
 from results import checklist, claims, ledger, scores, tables
 from results.paper import Claim
+from tests.present import present
 from tests.results.world import SUPERGLUE, World, cell, column, row, superglue, table
 
-PPL = {"unit": "ppl", "higher": False, "floor": 400.0}
+PPL: dict[str, Any] = {"unit": "ppl", "higher": False, "floor": 400.0}
 
 
 def built(world):
@@ -46,8 +48,8 @@ HIGH, LOW = [0.70, 0.71, 0.72, 0.705], [0.50, 0.52, 0.51, 0.50]
 def test_a_claim_is_supported_where_the_difference_is_in_its_favour(tmp_path):
     found = verdict(tmp_path, HIGH, LOW)
     assert found.verdict == "supported"
-    assert found.difference.mean == pytest.approx(20.125)
-    assert found.p_holm == found.p < 0.001
+    assert present(found.difference).mean == pytest.approx(20.125)
+    assert found.p_holm == present(found.p) < 0.001
 
 
 def test_a_claim_is_reversed_where_it_is_against_it(tmp_path):
@@ -59,8 +61,9 @@ def test_a_claim_is_inconclusive_where_the_interval_holds_zero_and_says_what_wou
 ):
     found = verdict(tmp_path, [0.5, 0.6, 0.55], [0.6, 0.5, 0.5])
     assert found.verdict == "inconclusive"
-    assert found.difference.low < 0 < found.difference.high
-    assert found.difference.detectable > found.difference.high - found.difference.mean
+    difference = present(found.difference)
+    assert present(difference.low) < 0 < present(difference.high)
+    assert present(difference.detectable) > present(difference.high) - difference.mean
 
 
 def test_a_claim_is_equivalent_where_the_difference_lies_within_the_margin(tmp_path):
@@ -74,7 +77,7 @@ def test_perplexities_are_compared_by_their_logarithm(tmp_path):
     over, under = [10.0, 10.1, 9.9], [20.0, 20.2, 19.8]
     found = verdict(tmp_path, over, under, "heldout", "ppl", **PPL)
     assert found.verdict == "supported"
-    assert found.difference.mean == pytest.approx(math.log(2))
+    assert present(found.difference).mean == pytest.approx(math.log(2))
     assert checklist.difference(found.difference, "ppl").startswith("+100")
 
 
@@ -107,7 +110,7 @@ def test_fewer_than_two_pretrainings_of_a_side_decide_nothing(tmp_path, over, un
     found = verdict(tmp_path, over, under)
     assert found.verdict == "inconclusive"
     assert "two pretrainings of each side are needed" in found.reason
-    assert found.p is None and found.difference.low is None
+    assert found.p is None and present(found.difference).low is None
 
 
 def test_many_finetunings_of_one_pretraining_decide_nothing_either(tmp_path):
@@ -162,7 +165,7 @@ def average(tmp_path, testable):
                 value = level + (p - 1.5) / 100
                 value = value if task in testable else 1.2 - value
                 floor = 0.4 if task in testable else 0.9
-                values = dict.fromkeys(metrics, value)
+                values: dict[str, Any] = dict.fromkeys(metrics, value)
                 world.put(cell("mine", name, task, p), floor=floor, **values)
     return claims.check(built(world), [claim("avg")])[0]
 
@@ -171,7 +174,7 @@ def test_an_averages_verdict_comes_from_its_testable_columns(tmp_path):
     found = average(tmp_path, {"copa", "rte", "cb"})
     assert found.columns == ("copa", "rte", "cb")
     assert found.verdict == "supported"
-    assert found.difference.mean == pytest.approx(10)
+    assert present(found.difference).mean == pytest.approx(10)
     assert "over the 3 of 8 columns that are testable" in found.reason
 
 
@@ -212,7 +215,7 @@ def test_what_is_found_alone_may_not_outlive_the_correction_for_many(tmp_path):
     found = claims.check(tables.build(world.root, "g"), family)
     assert alone.verdict == "supported"
     assert found[0].verdict == "inconclusive"
-    assert found[0].p_holm == pytest.approx(9 * alone.p)
+    assert found[0].p_holm == pytest.approx(9 * present(alone.p))
     assert "but not after Holm's correction over 9" in found[0].reason
 
 
@@ -227,7 +230,7 @@ def test_claims_that_turn_out_not_testable_stay_in_the_count(tmp_path):
     family = [claim("copa.acc"), claim("rte.acc", id="shut", over="low1", under="low2")]
     found = claims.check(built(world), family)
     assert found[1].verdict == "not testable"
-    assert found[0].p_holm == pytest.approx(min(1.0, 2 * found[0].p))
+    assert found[0].p_holm == pytest.approx(min(1.0, 2 * present(found[0].p)))
 
 
 def test_a_pair_that_two_tables_repeat_is_tested_once(tmp_path):
@@ -259,7 +262,7 @@ def test_lost_runs_are_counted_and_the_worst_case_stands_beside_the_verdict(tmp_
     assert found.lost == (1, 0)
     assert found.verdict == "supported"
     # Of the side that leads the lost run counts as the floor: 20 instead of about 71.
-    assert found.worst.mean == pytest.approx((70 + 71 + 72 + 70.5 + 20) / 5 - 50.75)
+    assert present(found.worst).mean == pytest.approx((70 + 71 + 72 + 70.5 + 20) / 5 - 50.75)
     assert "1 and 0 runs without a number: at worst +10.0" in checklist.why(found)
 
 
@@ -299,7 +302,8 @@ def test_one_model_asked_in_two_ways_is_paired_by_its_pretraining(tmp_path):
             world.put(here, ppl=level * factor, **PPL)
     found = next(v for v in claims.check(built(world)) if v.claim.id == "f4-bi-ppl")
     assert found.verdict == "supported"  # the models differ far more than the two ways
-    assert found.difference.high - found.difference.low < 0.02
+    difference = present(found.difference)
+    assert present(difference.high) - present(difference.low) < 0.02
 
 
 def test_the_papers_own_difference_carries_the_weaker_status(tmp_path):
@@ -307,7 +311,7 @@ def test_the_papers_own_difference_carries_the_weaker_status(tmp_path):
     rows = [row("bi", paper="GLM_Doc_bi"), row("uni", paper="GLM_Doc_uni")]
     world.tables.append(table("figure4", rows, [column("heldout", ("ppl",))]))
     found = next(v for v in claims.check(built(world)) if v.claim.id == "f4-bi-ppl")
-    assert (round(found.printed, 1), found.printed_status) == (0.2, "recalled")
+    assert (round(present(found.printed), 1), found.printed_status) == (0.2, "recalled")
 
 
 def test_table_1s_claims_are_backed_by_confirmed_numbers(tmp_path):
@@ -315,7 +319,7 @@ def test_table_1s_claims_are_backed_by_confirmed_numbers(tmp_path):
     world.tables.append(table("table1", [row("glm", paper="GLM_Large")], [column("copa")]))
     found = claims.check(built(world))
     first = next(v for v in found if v.claim.id == "t1-bert-large")
-    assert (round(first.printed, 1), first.printed_status) == (5.0, "confirmed")
+    assert (round(present(first.printed), 1), first.printed_status) == (5.0, "confirmed")
     assert claims.counts(found)["not comparable"] == len(found)
 
 

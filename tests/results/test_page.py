@@ -11,6 +11,7 @@ import pytest
 
 from results import checklist, claims, forest, layout, report, tables, view
 from results.examples import QUESTIONS
+from tests.present import present
 from tests.results.world import World, about, cell, column, full, predictions, row, table
 
 HOSTILE = "</script><script>alert(1)</script> \"'><img src=x onerror=alert(1)>\u202e"
@@ -49,7 +50,7 @@ def index(tmp_path_factory):
 def embedded(page):
     """What the page's script reads of the answers."""
     found = re.search(r'<script type="application/json" id="answers">(.*?)</script>', page, re.S)
-    return json.loads(found.group(1))
+    return json.loads(present(found).group(1))
 
 
 def test_what_was_run_and_learned_stand_before_any_table(index):
@@ -179,7 +180,7 @@ def test_the_forest_has_the_strongest_claim_first(tmp_path):
     assert drawn[0].text == "Table 1: GLM-Large beats BERT-Large on the SuperGLUE average"
     assert drawn[0].printed == pytest.approx(5.0)
     assert not drawn[0].recalled
-    assert drawn[0].low < drawn[0].value < drawn[0].high
+    assert present(drawn[0].low) < drawn[0].value < present(drawn[0].high)
     assert all(bar.printed is None for bar in drawn if bar.unit == "ppl")
 
 
@@ -211,7 +212,8 @@ class Outline(HTMLParser):
         known = dict(attrs)
         self.ids += [known["id"]] if "id" in known else []
         self.named |= set((known.get("aria-labelledby") or "").split())
-        self.named |= {known["href"][1:]} if known.get("href", "").startswith("#") else set()
+        target = known.get("href") or ""
+        self.named |= {target[1:]} if target.startswith("#") else set()
         self.unscoped += tag == "th" and "scope" not in known
         self.open += [] if tag in self.EMPTY else [tag]
 
@@ -298,7 +300,8 @@ def test_in_a_browser_tables_sort_and_filter_and_answers_are_compared(tmp_path, 
     run = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
     run += [f"--window-size={width},900", f"--user-data-dir={tmp_path}/profile", page.as_uri()]
     ran = subprocess.run(run, capture_output=True, text=True, timeout=120)
-    found = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", ran.stdout).group(1)))
+    title = present(re.search(r"<title>(.*?)</title>", ran.stdout)).group(1)
+    found = json.loads(html.unescape(title))
     assert found["fits"]
     assert (found["best"], found["worst"], found["kept"]) == (["a", "b"], ["b", "a"], ["b"])
     assert found["command"].startswith("python -m harness explain grid.yaml t ")

@@ -4,11 +4,13 @@ import csv
 import io
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
 from results import paper, render, tables, view, wording
 from tasks import TASKS
+from tests.present import present
 from tests.results.world import World, cell, column, full, row, superglue, table
 
 FORMATS = {**render.RENDERERS, "html": view.html, "terminal": render.terminal}
@@ -31,7 +33,7 @@ def hostile(tmp_path_factory):
     columns = [column("copa", (HOSTILE, "acc"), label=HOSTILE)]
     world.tables.append(table("mine", rows, columns, title=HOSTILE, split=HOSTILE))
     for seed in (1, 2):
-        values = {HOSTILE: 0.5 + seed / 10, "acc": 0.5}
+        values: dict[str, Any] = {HOSTILE: 0.5 + seed / 10, "acc": 0.5}
         world.put(cell("mine", "a", "copa", seed), signature=HOSTILE + str(seed), **values)
     world.lost(cell("mine", "b", "copa"), "failed", HOSTILE)
     return tables.build(world.write(), "g")[0]
@@ -97,7 +99,7 @@ def test_missing_seeds_are_counted_in_the_cell(whole):
 
 def test_a_dash_has_its_reason_below_the_table(whole):
     for text in (render.markdown(whole["table1"]), render.terminal(whole["table1"])):
-        number = re.search(r"T5-Large.*?—\[(\d)\]", text).group(1)
+        number = present(re.search(r"T5-Large.*?—\[(\d)\]", text)).group(1)
         assert re.search(rf"\[{number}\] not run: checkpoint from elsewhere", text)
 
 
@@ -154,7 +156,7 @@ def test_hostile_text_is_no_latex(hostile):
     assert r"\input" not in text
     assert r"\textbackslash{}input\{x\}" in text
     assert r"\$x\_1\textasciicircum{}2\$" in text
-    body = re.search(r"\\begin{tabular}{(\w+)}", text).group(1)
+    body = present(re.search(r"\\begin{tabular}{(\w+)}", text)).group(1)
     rows = [line for line in text.splitlines() if line.startswith("{}")]
     for line in rows:
         assert len(re.findall(r"(?<!\\)&", line)) == len(body) - 1
@@ -190,7 +192,7 @@ def test_a_label_that_opens_with_a_bracket_does_not_become_latexs_argument(tmp_p
 def test_every_paper_table_renders_with_nothing_run(tmp_path):
     world = World(tmp_path)
     for id in paper.TABLES:
-        printed = paper.table(id)
+        printed = present(paper.table(id))
         rows = [row(name, r.label, name) for name, r in printed.rows.items()]
         columns = [column(c, m) for c, m in printed.columns.items() if c != "avg"]
         world.tables.append(table(id, rows, columns, average="avg" in printed.columns))

@@ -21,7 +21,7 @@ def world(tmp_path):
 def one(world, **where):
     frame = results.load(world.write(), "g")
     for key, value in where.items():
-        frame = frame[frame[key] == value]
+        frame = frame.loc[frame[key] == value]
     assert len(frame) == 1
     return frame.iloc[0]
 

@@ -2,11 +2,13 @@
 
 import json
 import math
+from typing import Any
 
 import pytest
 
 from results import render, statistics, tables, view, wording
 from results.cells import Entry, Summary
+from tests.present import present
 from tests.results.world import SUPERGLUE, World, cell, column, row, superglue, table
 
 
@@ -27,7 +29,7 @@ def test_the_spread_is_over_pretraining_seeds_each_averaged_over_its_finetuning_
     world.tables.append(table("mine", [row("glm")], [column("copa")]))
     for p, f, value in ((1, 1, 0.6), (1, 2, 0.7), (2, 1, 0.8), (2, 2, 0.9)):
         world.put(cell("mine", "glm", "copa", p, f), acc=value)
-    found = entry(built(world), "glm", "copa").summary
+    found = present(entry(built(world), "glm", "copa").summary)
     assert (found.n, found.mean, found.over) == (2, pytest.approx(75), "pretraining seeds")
     assert found.sd == pytest.approx(14.142, abs=1e-3)
 
@@ -37,15 +39,18 @@ def test_one_pretrainings_spread_is_over_its_finetuning_seeds_and_is_no_interval
     for f, value in ((1, 0.6), (2, 0.7), (3, 0.8)):
         world.put(cell("mine", "glm", "copa", 1, f), acc=value)
     found = entry(built(world), "glm", "copa")
-    assert (found.summary.n, found.done, found.wanted) == (1, 3, 3)
-    assert (found.summary.over, found.summary.sd) == ("finetuning seeds", pytest.approx(10))
-    assert found.summary.low is None
+    assert (present(found.summary).n, found.done, found.wanted) == (1, 3, 3)
+    assert (present(found.summary).over, present(found.summary).sd) == (
+        "finetuning seeds",
+        pytest.approx(10),
+    )
+    assert present(found.summary).low is None
 
 
 def test_one_seed_gives_a_mean_and_no_interval(world):
     world.tables.append(table("mine", [row("glm")], [column("copa")]))
     world.put(cell("mine", "glm", "copa"), acc=0.6)
-    found = entry(built(world), "glm", "copa").summary
+    found = present(entry(built(world), "glm", "copa").summary)
     assert (found.mean, found.sd, found.low) == (60.0, None, None)
 
 
@@ -63,7 +68,7 @@ def test_runs_without_a_number_are_counted_by_what_became_of_them(world):
 
 def full_row(world, id, tasks, pretrain=1, value=0.5):
     for task in tasks:
-        values = dict.fromkeys(SUPERGLUE[task], value)
+        values: dict[str, Any] = dict.fromkeys(SUPERGLUE[task], value)
         world.put(cell("table1", id, task, pretrain), **values)
 
 
@@ -71,7 +76,9 @@ def test_the_average_is_over_eight_tasks_a_two_metric_task_counting_once(world):
     world.tables.append(table("table1", [row("glm")], superglue(), average=True))
     full_row(world, "glm", set(SUPERGLUE) - {"cb"}, value=0.5)
     world.put(cell("table1", "glm", "cb"), f1=0.9, acc=0.7)
-    assert entry(built(world), "glm", "avg").summary.mean == pytest.approx((7 * 50 + 80) / 8)
+    assert present(entry(built(world), "glm", "avg").summary).mean == pytest.approx(
+        (7 * 50 + 80) / 8
+    )
 
 
 def test_there_is_no_average_over_a_missing_task(world):
@@ -96,14 +103,14 @@ def test_a_seed_that_lacks_a_task_does_not_enter_the_average(world):
     full_row(world, "glm", set(SUPERGLUE) - {"cb"}, 2, 0.6)
     world.lost(cell("table1", "glm", "cb", 2), "failed", "x")
     found = entry(built(world), "glm", "avg")
-    assert (found.done, found.wanted, found.summary.mean) == (1, 2, pytest.approx(40))
+    assert (found.done, found.wanted, present(found.summary).mean) == (1, 2, pytest.approx(40))
 
 
 def test_a_users_own_table_averages_its_own_columns(world):
     world.tables.append(table("mine", [row("glm")], [column("copa"), column("rte")], average=True))
     world.put(cell("mine", "glm", "copa"), acc=0.4)
     world.put(cell("mine", "glm", "rte"), acc=0.6)
-    assert entry(built(world), "glm", "avg").summary.mean == pytest.approx(50)
+    assert present(entry(built(world), "glm", "avg").summary).mean == pytest.approx(50)
 
 
 def test_a_row_that_is_not_run_stays_with_the_papers_number_and_the_reason(world):
@@ -113,7 +120,7 @@ def test_a_row_that_is_not_run_stays_with_the_papers_number_and_the_reason(world
     assert found.lines[0].kind == "not run"
     assert found.lines[0].group == "Not run here"
     assert entry(found, "t5", "copa").reason == "not run: checkpoint from elsewhere"
-    assert entry(found, "t5", "cb", 1).paper.shown == "98.2"
+    assert present(entry(found, "t5", "cb", 1).paper).shown == "98.2"
 
 
 def test_rows_and_columns_keep_the_manifests_order(world):
@@ -128,16 +135,17 @@ def test_an_interval_speaks_of_such_texts_and_beside_it_of_this_test_set(world):
     world.tables.append(table("mine", [row("glm")], [column("copa")]))
     for p, value in enumerate((0.60, 0.61, 0.62)):
         world.put(cell("mine", "glm", "copa", p), acc=value)
-    found = entry(built(world), "glm", "copa").summary
+    found = present(entry(built(world), "glm", "copa").summary)
     assert found.estimand == "such texts"
-    assert found.low < found.fixed[0] < found.mean < found.fixed[1] < found.high
+    low, high = present(found.fixed)
+    assert present(found.low) < low < found.mean < high < present(found.high)
 
 
 def test_without_statistics_an_interval_speaks_of_this_test_set_only(world):
     world.tables.append(table("mine", [row("glm")], [column("copa")]))
     for p, value in enumerate((0.60, 0.61, 0.62)):
         world.put(cell("mine", "glm", "copa", p), items=False, acc=value)
-    found = entry(built(world), "glm", "copa").summary
+    found = present(entry(built(world), "glm", "copa").summary)
     assert (found.estimand, found.fixed) == ("this test set", (found.low, found.high))
 
 
@@ -146,24 +154,24 @@ def test_a_proportions_interval_stays_within_0_and_100(world, values):
     world.tables.append(table("mine", [row("glm")], [column("copa")]))
     for p, value in enumerate(values):
         world.put(cell("mine", "glm", "copa", p), acc=value)
-    found = entry(built(world), "glm", "copa").summary
-    assert 0 <= found.low < found.mean < found.high <= 100
+    found = present(entry(built(world), "glm", "copa").summary)
+    assert 0 <= present(found.low) < found.mean < present(found.high) <= 100
 
 
 def test_a_perplexitys_interval_stays_above_zero(world):
     world.tables.append(table("mine", [row("glm")], [column("heldout", ("ppl",))]))
     for p, value in enumerate((2.0, 200.0, 20.0)):
         world.put(cell("mine", "glm", "heldout", p), unit="ppl", higher=False, ppl=value)
-    found = entry(built(world), "glm", "heldout", 0).summary
+    found = present(entry(built(world), "glm", "heldout", 0).summary)
     assert found.mean == pytest.approx(20)
-    assert 0 < found.low < found.high
+    assert 0 < present(found.low) < present(found.high)
 
 
 def test_seeds_that_collapsed_have_no_interval_and_are_called_alike(world):
     world.tables.append(table("mine", [row("glm")], [column("copa")]))
     for p in range(3):
         world.put(cell("mine", "glm", "copa", p), acc=0.48)
-    found = entry(built(world), "glm", "copa").summary
+    found = present(entry(built(world), "glm", "copa").summary)
     assert (found.low, found.alike) == (None, True)
     assert wording.ours(entry(built(world), "glm", "copa")) == "48.0 (all seeds alike)"
 
@@ -181,7 +189,7 @@ def test_the_highest_floor_is_a_row(world):
     world.put(cell("mine", "glm", "rte"), floor=0.53, acc=0.6)
     last = built(world).lines[-1]
     assert last.kind == "floor"
-    assert last.cells["avg"][0].summary.mean == pytest.approx(54)
+    assert present(last.cells["avg"][0].summary).mean == pytest.approx(54)
 
 
 def test_a_floor_that_a_task_lacks_is_absent_and_so_is_its_average(world):
@@ -207,13 +215,14 @@ def test_a_difference_is_marked_where_the_pooled_error_leaves_no_doubt(world):
     found = compared(world, [0.50, 0.51, 0.52, 0.51], [0.44, 0.45, 0.46, 0.45])
     assert found.marked
     assert found.better
-    assert found.versus.mean == pytest.approx(6)
+    assert present(found.versus).mean == pytest.approx(6)
 
 
 def test_a_difference_that_may_be_zero_is_not_marked_and_says_what_would_be_seen(world):
     found = compared(world, [0.5, 0.7, 0.6], [0.6, 0.5, 0.7])
     assert not found.marked
-    assert found.versus.detectable > abs(found.versus.mean)
+    versus = present(found.versus)
+    assert present(versus.detectable) > abs(versus.mean)
 
 
 def test_a_lower_perplexity_is_better(world):
@@ -260,7 +269,7 @@ def test_many_rows_share_one_pooled_error(world):
             level = 0.56 if name == "r0" else 0.5
             world.put(cell("table1", name, "copa", p), floor=0.1, acc=level + shift)
     found = entry(built(world), "r0", "copa")
-    error = found.versus.error
+    error = present(present(found.versus).error)
     assert error.seeds_freedom == 18
     assert error.seeds == pytest.approx(2 / 3)
     known = statistics.dunnett(6 / math.sqrt(2 / 3), 18, (math.sqrt(0.5),) * 8)
@@ -275,7 +284,7 @@ def test_rows_that_collapsed_do_not_make_the_pooled_error_small(world):
         world.put(cell("table1", "other", "copa", p), floor=0.1, acc=0.55 + shift)
         for i in range(6):
             world.put(cell("table1", f"flat{i}", "copa", p), floor=0.1, acc=0.48)
-    error = entry(built(world), "other", "copa").versus.error
+    error = present(present(entry(built(world), "other", "copa").versus).error)
     assert error.seeds == pytest.approx(
         2 * 4 / 3
     )  # two points between one pretraining and the next
@@ -292,7 +301,7 @@ def test_the_correction_over_columns_takes_back_what_one_of_many_only_seems_to_s
             world.put(cell("table1", "ref", f"c{i}", p), floor=0.1, acc=0.5 + jitter)
             world.put(cell("table1", "r", f"c{i}", p), floor=0.1, acc=0.5 + shift - jitter)
     found = entry(built(world), "r", "c0")
-    assert found.p < 0.05
+    assert present(found.p) < 0.05
     assert not found.marked
 
 
@@ -308,7 +317,7 @@ def test_a_sweeps_unselected_runs_stay_out_of_the_mean(world):
     world.put(cell("mine", "glm", "copa", 1, selected=True), acc=0.6)
     world.put(cell("mine", "glm", "copa", 2, selected=False), acc=0.1)
     found = entry(built(world), "glm", "copa")
-    assert (found.summary.mean, found.wanted) == (60.0, 1)
+    assert (present(found.summary).mean, found.wanted) == (60.0, 1)
 
 
 def test_scores_measured_in_two_ways_are_called_out(world):
@@ -336,4 +345,4 @@ def test_what_a_system_cannot_be_asked_is_said_where_its_number_would_stand(worl
     found = built(world)
     assert entry(found, "bert", "xsum").reason == "cannot be asked: it writes nothing"
     assert entry(found, "glm", "xsum").reason == "no cell of this grid"
-    assert entry(found, "bert", "copa").summary.mean == pytest.approx(50)
+    assert present(entry(found, "bert", "copa").summary).mean == pytest.approx(50)

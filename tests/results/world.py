@@ -4,6 +4,7 @@ import json
 import math
 import random
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 from pyarrow import parquet
@@ -56,7 +57,7 @@ def superglue():
     return [column(id, metrics) for id, metrics in SUPERGLUE.items()]
 
 
-def cell(of, row, column, pretrain=1, finetune=1, **more):
+def cell(of, row, column, pretrain=1, finetune: int | None = 1, **more):
     """A finished cell; its folders are named after what it is."""
     name = f"{row}-{column}-{pretrain}-{finetune}"
     base = {"table": of, "row": row, "column": column, "pretrain_seed": pretrain}
@@ -232,7 +233,9 @@ def full(root: Path, pretrain=(1, 2, 3), finetune=(1, 2)) -> World:
                             here, "blocked", "pretrain/unilm-large-2 diverged@40: loss is NaN"
                         )
                         continue
-                    values = {m: round(level + rng.gauss(0, 0.01), 4) for m in metrics}
+                    values: dict[str, Any] = {
+                        m: round(level + rng.gauss(0, 0.01), 4) for m in metrics
+                    }
                     world.put(here, floor=0.5, **values)
     generate = [
         row("glm-large", "GLM-Large", "GLM_Large"),
