@@ -166,9 +166,7 @@ class Check:
         """The names that exist, the others blamed; all that there are where none is named."""
         if not names:
             return tuple(among)
-        return tuple(
-            name for i, name in enumerate(names) if self.name(what, name, among, *path, i)
-        )
+        return tuple(name for i, name in enumerate(names) if self.name(what, name, among, *path, i))
 
     # --- a user's own table
 

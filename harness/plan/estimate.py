@@ -6,11 +6,13 @@ estimate takes nothing that is worth counting.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ablations.budget import spent
 from glm.data.special import table_rows
 from glm.models.shape import Shape
 from glm.objectives.amounts import Unit
+from harness.steps.checkpoint import parameters
 from harness.steps.dataset import Dataset
 from harness.steps.finetune import Finetune
 from harness.steps.pretrain import Pretrain
@@ -67,13 +69,19 @@ def _pretrain(step: Step) -> Cost:
 def _finetune(step: Step) -> Cost:
     """FLOPs of training on inputs of half the longest length."""
     spec = step.spec_of(Finetune)
-    if step.inputs["pretrain"].kind != "pretrain":
-        return Cost(0.0, 2e5)  # a checkpoint's size is known when it is loaded
-    model = shape(step.inputs["pretrain"])
     rows = step.inputs["dataset"].spec_of(Dataset).limits.get("train", ROWS)
     length = spec.max_length / 2 + spec.target_length
-    flops = model.training_flops(length, length**2, ANSWER)
+    model = step.inputs["pretrain"]
+    if model.kind == "checkpoint":
+        flops = 6.0 * _parameters(model) * length  # forward and backward (Kaplan et al., 2020)
+    else:
+        flops = shape(model).training_flops(length, length**2, ANSWER)
     return Cost(flops * rows * spec.epochs, 2e5)
+
+
+def _parameters(checkpoint: Step) -> int:
+    """A checkpoint's, as far as its files are at hand and say so; else none are counted."""
+    return parameters(Path(checkpoint.how["path"])) or 0
 
 
 def _zeroshot(step: Step) -> Cost:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import safetensors.numpy
 
 from glm.data import tokenizer as tokens
 from glm.models.shape import Shape
@@ -14,6 +15,7 @@ from glm.training import opening
 from harness.errors import UserError
 from harness.grid import load as grids
 from harness.grid.expansion import expand
+from harness.plan.estimate import cost
 from harness.run.command import main
 from harness.steps.checkpoint import referred
 from tests.glm import foreign
@@ -63,6 +65,16 @@ def test_rows_of_every_kind_are_finetuned_and_scored_as_their_kind_is_asked(mode
     scores = [json.loads(file.read_text()) for file in store.glob("score/*/scores.json")]
     assert len(scores) == 8
     assert all(0 <= each["metrics"]["acc"]["value"] <= 100 for each in scores)
+
+
+def test_a_plan_counts_the_finetunings_of_a_checkpoint_by_its_parameters(models, tmp_path):
+    path = grid(tmp_path, f"{{checkpoint: {models / 'bert'}}}", "rte")
+    steps = expand(grids.load(path)).steps.values()
+    (finetuned, _) = [step for step in steps if step.kind == "finetune"]
+    weights = safetensors.numpy.load_file(models / "bert" / "model.safetensors")
+    each = cost(finetuned).flops / finetuned.spec.epochs / 8  # rows
+    length = finetuned.spec.max_length / 2 + finetuned.spec.target_length
+    assert each == pytest.approx(6 * sum(table.size for table in weights.values()) * length)
 
 
 def test_what_a_checkpoint_cannot_be_asked_is_refused_when_the_grid_is_read(models, tmp_path):
