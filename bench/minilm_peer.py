@@ -6,7 +6,8 @@
 CHECKPOINT is a folder that `AutoModel` reads, DATA holds `superglue/` in the official layout.
 Nothing of the harness is used: rows are read, tokenised, padded and batched here, and the model is
 the library's body under a fresh pooler and a fresh linear layer, as the harness's classifier has
-them. OUT gets a line of JSON for each task and seed: the labels chosen, in file order, and seconds.
+them. OUT gets a line of JSON for each task and seed: the labels chosen, in file order, and seconds;
+what it has already is not made again.
 """
 
 import argparse
@@ -96,14 +97,14 @@ def wsc(row: Row, training: bool) -> list[Example]:
 RTE = ("entailment", "not_entailment")
 CB = ("entailment", "contradiction", "neutral")
 TASKS = {
-    "cb": Task("CB/train", 250, 56, pair("premise", "hypothesis", CB), 3, 6, 16),
-    "rte": Task("RTE/train", 2490, 277, pair("premise", "hypothesis", RTE), 2, 2, 32),
-    "copa": Task("COPA/train", 400, 100, copa, 1, 2, 32),
-    "wsc": Task("WSC/train", 554, 104, wsc, 2, 2, 32, words=2),
-    "wic": Task("WiC/train", 600, 638, wic, 2, 2, 32, words=2),
+    "rte": Task("RTE/train", 2490, 277, pair("premise", "hypothesis", RTE), 2, 6, 32),
+    "cb": Task("CB/train", 250, 56, pair("premise", "hypothesis", CB), 3, 12, 16),
+    "copa": Task("COPA/train", 400, 100, copa, 1, 4, 32),
+    "wsc": Task("WSC/train", 554, 104, wsc, 2, 4, 32, words=2),
+    "wic": Task("WiC/train", 600, 638, wic, 2, 4, 32, words=2),
     "boolq": Task(
         "BoolQ/train_1000_noofficialidx", 150, 300, pair("passage", "question", (False, True)),
-        2, 2, 32,
+        2, 4, 32,
     ),
 }  # fmt: skip
 
@@ -238,9 +239,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    lines = asked.out.read_text().splitlines() if asked.out.is_file() else []
+    there = {(each["task"], each["seed"]) for each in map(json.loads, lines)}
     with asked.out.open("a") as out:
         for name in asked.tasks:
             for seed in range(asked.seeds):
+                if (name, seed) in there:
+                    continue
                 found = finetune(TASKS[name], seed, asked.checkpoint, asked.data)
                 right = sum(a == b for a, b in zip(found["gold"], found["choice"], strict=True))
                 share = 100 * right / len(found["gold"])

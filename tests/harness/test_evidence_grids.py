@@ -83,7 +83,7 @@ def test_the_grid_for_real_text_reads_nothing_of_the_built_in_world(files: Path)
 
 def test_the_grid_for_a_checkpoint_wants_its_files_and_no_corpus(files: Path, tmp_path: Path):
     place = foreign.write(foreign.ENCODERS[0], tmp_path / "tiny")
-    rows = [f"tables.{table}.rows.0.checkpoint={place}" for table in range(2)]
+    rows = [f"tables.{table}.rows.0.checkpoint={place}" for table in range(3)]
     found = unfolded("minilm", f"data.root={files}", *rows)
     assert {step.kind for step in found.steps.values()} == {
         "checkpoint", "dataset", "finetune", "score", "leakage"
