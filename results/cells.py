@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from results import items, paper, samples, statistics
+from results import items, paper, samples, selection, statistics
 from results.paper import Printed
 from results.samples import Sample, Seeds
+from results.selection import Choice, Gain
 from results.statistics import Difference, Error
 
 Record = Mapping[str, Any]
@@ -39,13 +40,24 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Clean:
+    """The same without examples that its models have read: `n` a run are left of those there."""
+
+    summary: Summary
+    n: int
+    found: int  # the examples left out
+    runs: int
+
+
+@dataclass(frozen=True)
 class Entry:
     """One metric of one cell: our runs and what they say, beside what the paper prints.
 
     `states` counts the runs that gave no number, by status, and `lost` names them. `versus` is the
     difference from the reference row, with the column's pooled error; `p` is Dunnett's within the
     column, and `marked` says that it holds after Holm's correction over the table's columns.
-    `untestable` says why no comparison with the reference row can be made here.
+    `untestable` says why no comparison with the reference row can be made here. `clean` is there
+    where rows have leaked and were left out once more, `choices` where something was chosen.
     """
 
     metric: str
@@ -67,6 +79,13 @@ class Entry:
     p: float | None = None
     marked: bool = False
     untestable: str = ""
+    clean: Clean | None = None
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def gains(self) -> Mapping[str, Gain | None]:
+        """What choosing has brought, better where positive: by what it is measured against."""
+        return selection.gains(self.choices, 1 if self.higher_is_better else -1)
 
     @property
     def done(self) -> int:
@@ -126,7 +145,20 @@ def gathered(metric: str, records: Sequence[Record]) -> Entry:
         tuple(sorted({record["signature"] for record in records if record["signature"]})),
         _floors(done, higher),
         math.fsum(shares) / len(shares) if shares else None,
+        clean=_clean(done, unit),
+        choices=selection.choices(done),
     )
+
+
+def _clean(done: Sequence[Record], unit: str) -> Clean | None:
+    """The number without leaked rows; None unless every run has it, and one has such rows."""
+    runs = [{**record, **record["clean"]} for record in done if record.get("clean")]
+    if not runs or len(runs) < len(done):
+        return None
+    n = min(run["n"] for run in runs)
+    found = max(record["n"] - record["clean"]["n"] for record in done)
+    said = summary(_sample(runs, unit), unit)
+    return Clean(said, n, found, len(runs)) if said and found else None
 
 
 def _seeds(record: Record) -> Seeds:

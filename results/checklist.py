@@ -143,7 +143,8 @@ def in_print(verdict: Verdict) -> str:
     """The paper's own difference, marked where a number behind it is only recalled."""
     if verdict.printed is None:
         return "–"
-    text = f"{verdict.printed:+.1f}"
+    unit = " of perplexity" if verdict.claim.columns[0].endswith(".ppl") else ""
+    text = wording.signed(verdict.printed) + unit
     return f"paper {text}" if verdict.printed_status == "confirmed" else f"recalled ≈{text}ʳ"
 
 

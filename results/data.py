@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from results import wording
-from results.cells import Entry
+from results.cells import Clean, Entry
 from results.checklist import numbers
+from results.legend import legend
+from results.selection import Choice
 from results.tables import Line, Table
 
 
@@ -37,6 +39,7 @@ def table(table: Table) -> Mapping[str, Any]:
             for c in table.columns
         ],
         "rows": [_row(line, table) for line in table.lines],
+        "legend": legend(table),
         "notes": list(table.notes),
     }
 
@@ -52,6 +55,41 @@ def _row(line: Line, table: Table) -> Mapping[str, Any]:
         "paper": line.paper or None,
         "control": line.control or None,
         "cells": {c.id: [_entry(entry) for entry in line.cells[c.id]] for c in table.columns},
+    }
+
+
+def _clean(clean: Clean) -> Mapping[str, Any]:
+    found = clean.summary
+    return {
+        "found": clean.found,
+        "examples": clean.n,
+        "mean": found.mean,
+        "interval": [found.low, found.high] if found.low is not None else None,
+        "runs": clean.runs,
+    }
+
+
+def _selection(entry: Entry) -> Mapping[str, Any]:
+    """What was chosen for each run, and the mean of what that brought."""
+    gained = {name: gain.mean if gain else None for name, gain in entry.gains.items()}
+    return {
+        "over_last_epoch": gained["last"],
+        "over_first_setting": gained["first"],
+        "optimism": gained["optimism"],
+        "runs": [_choice(choice) for choice in entry.choices],
+    }
+
+
+def _choice(choice: Choice) -> Mapping[str, Any]:
+    return {
+        "seeds": list(choice.seeds),
+        "epoch": choice.epoch,
+        "epochs": choice.epochs,
+        "last_epoch": choice.last,
+        "settings": dict(choice.settings) if choice.settings is not None else None,
+        "trials": choice.trials or None,
+        "first_setting": choice.first,
+        "optimism": choice.optimism,
     }
 
 
@@ -79,6 +117,8 @@ def _entry(entry: Entry) -> Mapping[str, Any]:
         "p": entry.p,
         "marked": entry.marked,
         "not_testable": entry.untestable or None,
+        "without_found_rows": _clean(entry.clean) if entry.clean else None,
+        "selection": _selection(entry) if entry.choices else None,
         "signatures": list(entry.signatures),
         "paper": {"shown": entry.paper.shown, "status": entry.paper.status}
         if entry.paper

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from results import checklist, gates, items, paper, scores, statistics, tables, wording
+from results import checklist, gates, items, paper, scores, selection, statistics, tables, wording
 from results.cells import Entry, examples
 from results.escapes import clean
 from results.ledger import QUANTITIES, shown
+from results.legend import without
 from results.scores import Manifest, inside, unsound
+from results.selection import Gain
 from results.tables import Line, Table
 from tasks.atomic import read_json
 from tasks.errors import UserError, meant
@@ -41,6 +43,8 @@ def explain(store: Path | str, grid: str, table: str, row: str, column: str) -> 
     out += ["", "Runs" if cells else none]
     for cell in cells:
         out += _run(read, cell, line.cells[place.id])
+    for entry in line.cells[place.id]:
+        out += _selection(entry)
     for title, key in (("Pretraining", "pretrain"), ("Answers", "predictions"), ("Score", "score")):
         out += _settings(read, title, [cell.get(key) for cell in cells])
     return "\n".join(_cleaned(out)) + "\n"
@@ -69,6 +73,8 @@ def _entry(entry: Entry, table: Table, line: Line) -> list[str]:
     if entry.reason and (entry.summary is None or entry.states):
         out.append(f"  why: {entry.reason}")
     out += _intervals(entry)
+    if entry.clean:
+        out.append(f"  {without(entry)}")
     if entry.floors:
         known = (
             f"{FLOORS.get(n, n)} {gates.shown(v, entry.unit)}" for n, v in entry.floors.items()
@@ -125,7 +131,6 @@ def _run(grid: Manifest, cell: Mapping[str, Any], entries: Sequence[Entry]) -> l
     out = [f"  pretraining seed {seeds[0]}, finetuning seed {seeds[1]}: {said}"]
     if cell.get("selected") is not None:
         out.append(f"    selected    {json.dumps(cell['selected'], sort_keys=True)}")
-        out += _optimism(cell["selected"], entries)
     for key in ("score", "predictions", "pretrain"):
         path = inside(grid.store, cell.get(key))
         if path is not None:
@@ -133,16 +138,41 @@ def _run(grid: Manifest, cell: Mapping[str, Any], entries: Sequence[Entry]) -> l
     return out
 
 
-def _optimism(selected: Mapping[str, Any], entries: Sequence[Entry]) -> list[str]:
-    """What choosing among trials brought over the first of them, on the reported split."""
-    first = (selected.get("unselected") or {}).get("value")
-    value = selected.get("value")
-    if first is None or value is None:
+def _selection(entry: Entry) -> list[str]:
+    """What was chosen for every run and what that brought, as columns; gains in shown units, better
+    where positive, on the rows that are reported."""
+    if not entry.choices:
         return []
-    factor = 100.0 if entries[0].unit == "fraction" else 1.0
-    count = len(selected.get("trials", ()))
-    text = f"{wording.signed(factor * (value - first))} over the first of {count} trials"
-    return [f"    choosing    {text}, on the split that is reported"]
+    heads = ("seeds", "reported", "chosen", "last epoch", "gain")
+    heads += ("first setting", "gain", "optimism")
+    sign = 1 if entry.higher_is_better else -1
+    rows = [heads]
+    for one in entry.choices:
+        epoch = f"epoch {one.epoch} of {one.epochs}" if one.epoch else ""
+        settings = ", ".join(f"{name}={value}" for name, value in (one.settings or {}).items())
+        settings = f"{settings} of {one.trials}" if settings else ""
+        brought = selection.gains([one], sign)
+        numbers = (_plain(one.last), _gained(brought["last"]))
+        numbers += (_plain(one.first), _gained(brought["first"]), _gained(brought["optimism"]))
+        said = "; ".join(filter(None, (settings, epoch)))
+        rows.append((", ".join(map(str, one.seeds)), f"{one.value:.2f}", said, *numbers))
+    means = {name: _gained(gain) for name, gain in entry.gains.items()}
+    rows.append(("mean", "", "", "", means["last"], "", means["first"], means["optimism"]))
+    kept = [i for i in range(len(heads)) if any(row[i] for row in rows[1:])]
+    label = wording.METRICS.get(entry.metric, entry.metric)
+    title = (
+        f"Selection, {label}: gains are on the rows that are reported, better where positive; "
+        "optimism is how much better the chosen look where they were chosen"
+    )
+    return ["", title, *(f"  {' | '.join(row[i] or '–' for i in kept)}" for row in rows)]
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _gained(gain: Gain | None) -> str:
+    return "" if gain is None else wording.signed(gain.mean, 1.0)
 
 
 def _settings(grid: Manifest, title: str, folders: Sequence[str | None]) -> list[str]:

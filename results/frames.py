@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from results import escapes, predictions, render, wording
+from results.legend import legend
 from results.scores import Manifest
 from results.tables import Table
 
@@ -38,7 +39,7 @@ def printed(table: Table) -> "pd.DataFrame":
 def html(table: Table) -> str:
     """The printed table for a notebook, with its notes: nothing of it needs a style sheet."""
     notes = [f"[{index}] {reason}" for reason, index in wording.footnotes(table).items()]
-    said = [escapes.html(text) for text in (*wording.legend(table), *table.notes, *notes)]
+    said = [escapes.html(text) for text in (*legend(table), *table.notes, *notes)]
     items = "".join(f"<li>{text}</li>" for text in said)
     heading = escapes.html(wording.heading(table))
     return f"<h4>{heading}</h4>{printed(table).to_html()}<ul>{items}</ul>"

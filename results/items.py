@@ -92,23 +92,31 @@ def weighted(parts: Sequence[tuple[float, Effects]]) -> Effects:
 
 
 def attached(grid: Manifest, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records, those with a number and with statistics on file together with their effects.
+    """The records, those with a number and with statistics on file together with their effects;
+    so too their numbers without leaked rows.
 
     Every folder is read once; runs over the same clusters share one tuple of labels.
     """
     tables: dict[str, _Sums | None] = {}
     labels: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def known(folder: str, record: Mapping[str, Any]) -> dict[str, Effects]:
+        if folder not in tables:
+            tables[folder] = _read(grid, folder, record["task"])
+        read = tables[folder]
+        if read is None or record["metric"] not in read.sums:
+            return {}
+        named = labels.setdefault(read.labels, read.labels)
+        sums_GK = read.sums[record["metric"]]
+        return {"effects": effects(sums_GK, named, record["combine"], record["unit"])}
+
     found = []
     for record in records:
-        combine, folder = record.get("combine"), record.get("score") or ""
-        if record["status"] == "done" and combine in COMBINATIONS:
-            if folder not in tables:
-                tables[folder] = _read(grid, folder, record["task"])
-            read = tables[folder]
-            if read is not None and record["metric"] in read.sums:
-                named = labels.setdefault(read.labels, read.labels)
-                sums_GK = read.sums[record["metric"]]
-                record = {**record, "effects": effects(sums_GK, named, combine, record["unit"])}
+        if record["status"] == "done" and record.get("combine") in COMBINATIONS:
+            record = {**record, **known(record.get("score") or "", record)}
+            if record.get("clean"):
+                clean = record["clean"]
+                record["clean"] = {**clean, **known(clean["score"], record)}
         found.append(record)
     return found
 

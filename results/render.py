@@ -12,14 +12,16 @@ from collections.abc import Callable
 from results import escapes, layout, wording
 from results.cells import Column, Entry
 from results.escapes import clean
+from results.legend import legend
 from results.tables import Line, Table
-from results.wording import footnotes, header, heading, legend, pieces
+from results.wording import footnotes, header, heading, pieces
 
 CSV_HEADER = (
     *("table", "row", "label", "group", "column", "metric", "kind", "mean", "sd", "pretrainings"),
     *("low", "high", "estimand", "runs_done", "runs_wanted", "missing", "reason"),
     *("paper_confirmed", "paper_recalled", "difference", "difference_low", "difference_high"),
     *("detectable", "p", "better", "mark", "not_testable", "unit", "examples", "signature"),
+    *("found_rows", "mean_without_found", "over_last_epoch", "over_first_setting", "optimism"),
     *("examples_of", "trained_on", "cut_to_fit", "parameters", "data", "scale", "corpus"),
     *("tokens_read", "finished", "commit", "paper_row", "paper_table"),
 )
@@ -74,7 +76,7 @@ def csv(table: Table) -> str:
 
 
 def _record(table: Table, line: Line, column: Column, entry: Entry) -> tuple:
-    found, versus, printed = entry.summary, entry.versus, entry.paper
+    found, versus, printed, clean = entry.summary, entry.versus, entry.paper, entry.clean
     spread = (None,) * 6
     if found:
         spread = (found.mean, found.sd, found.n, found.low, found.high, found.estimand)
@@ -91,6 +93,8 @@ def _record(table: Table, line: Line, column: Column, entry: Entry) -> tuple:
         *(entry.reason if found is None or entry.states else "", *by_status, *against),
         *(entry.p, "higher" if entry.higher_is_better else "lower", wording.mark(entry)),
         *(entry.untestable, entry.unit, entry.n, "; ".join(entry.signatures)),
+        *(clean.found if clean else None, clean.summary.mean if clean else None),
+        *(gain.mean if gain else None for gain in entry.gains.values()),
         *(column.used, column.trained, column.cut, line.size),
         *(table.facts.get(name, "") for name in ("data", "scale", "corpus", "tokens_read")),
         *(table.facts.get(name, "") for name in ("finished", "commit")),

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from results.items import Effects, weighted
-from results.statistics import Difference, Error
+from results.statistics import Difference, Error, welch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,9 +141,9 @@ def difference(a: Sample, b: Sample) -> Difference | None:
     if min(n) < 2 or flat(ours.seeds + theirs.seeds, ours.mean):
         return Difference(mean, n)
     examples, freedom = examples_of(ours, theirs)
-    parts = ours.seeds**2 / (n[0] - 1) + theirs.seeds**2 / (n[1] - 1)
     seeds = ours.seeds + theirs.seeds
-    return Difference(mean, n, Error(seeds, seeds**2 / parts, examples, freedom))
+    known = welch((ours.seeds, theirs.seeds), (n[0] - 1, n[1] - 1))
+    return Difference(mean, n, Error(seeds, known, examples, freedom))
 
 
 def same(a: Sample, b: Sample, pretrain: object) -> bool:

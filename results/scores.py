@@ -121,8 +121,37 @@ def records(grid: Manifest) -> list[dict[str, Any]]:
                 task=task, metric=name, unit="", signature="", reason=cell.get("reason") or ""
             )
             row.update(_outcome(cell, name, read.get(folder)))
+            if row["status"] == "done":
+                row.update(_beside(grid, cell, name, row["unit"], first=name == names[0]))
             rows.append(row)
     return rows
+
+
+def _beside(
+    grid: Manifest, cell: Mapping[str, Any], metric: str, unit: str, *, first: bool
+) -> dict[str, Any]:
+    """What the number would be without leaked rows, and without what was chosen, in shown units."""
+    scale = 100.0 if unit == "fraction" else 1.0
+    clean = cell.get("clean") or {}
+    without = (clean.get("metrics") or {}).get(metric) or {}
+    found: dict[str, Any] = {}
+    if without.get("value") is not None:
+        own = {"value": scale * without["value"], "n": without["n"], "score": clean["score"]}
+        found["clean"] = own
+    chosen: dict[str, Any] = {}
+    last, swept = cell.get("last") or {}, cell.get("selected")
+    ended = ((last.get("metrics") or {}).get(metric) or {}).get("value")
+    if ended is not None:
+        chosen |= {"last": scale * ended, "epoch": last.get("epoch"), "epochs": last.get("epochs")}
+    if isinstance(swept, Mapping) and "settings" in swept:
+        chosen |= {"settings": swept["settings"], "trials": len(swept.get("trials") or ())}
+        other = scores(grid.store, (swept.get("unselected") or {}).get("score") or "")
+        known = other["metrics"] if isinstance(other, Mapping) else {}
+        value = known.get(metric, {}).get("value")
+        chosen["first"] = None if value is None else scale * value
+        flattered = swept.get("optimism") if first else None
+        chosen["optimism"] = None if flattered is None else scale * flattered
+    return found | ({"choice": chosen} if chosen else {})
 
 
 def scores(store: Path, folder: str) -> Mapping[str, Any] | str:

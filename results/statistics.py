@@ -160,6 +160,17 @@ def student(alpha: float, freedom: float) -> float:
     return float(-stdtrit(freedom, alpha / 2))
 
 
+def welch(variances: Sequence[float], freedoms: Sequence[float]) -> float:
+    """The degrees of freedom of a sum of independent variances, each with its own (Welch, 1947).
+
+    A variance's square is estimated without bias by s^4 f / (f + 2); Satterthwaite's formula takes
+    s^4, which with one or two degrees of freedom each is far too cautious. There are never more
+    than equal variances would give, all of them together.
+    """
+    squares = math.fsum(v * v / (f + 2) for v, f in zip(variances, freedoms, strict=True))
+    return min(math.fsum(variances) ** 2 / squares - 2, math.fsum(freedoms))
+
+
 def tail(t: float, freedom: float) -> float:
     """The probability that |t| is exceeded."""
     from scipy.special import ndtr, stdtr

@@ -9,6 +9,7 @@ from typing import Any
 
 from results import checklist, layout, wording
 from results.cells import Column, Entry
+from results.legend import legend
 from results.tables import Line, Table
 from tasks.metrics.floors import FLOORS
 
@@ -163,4 +164,4 @@ def _letters(index: int) -> str:
 
 def _legend(table: Table) -> list[str]:
     """The table's legend; why a cell is grey stands on the page itself."""
-    return [text for text in wording.legend(table) if not text.startswith("Shaded")]
+    return [text for text in legend(table) if not text.startswith("Shaded")]

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.cells import Column, Entry
+from results.cells import Column, Entry, Summary
 from results.paper import Printed
 from results.tables import Line, Table
 
@@ -154,21 +154,23 @@ def paper_text(entries: Sequence[Entry], between: str = " / ") -> str:
 
 def ours(entry: Entry) -> str:
     """Mean, interval and mark: "61.2 [58.5, 63.9] ▲"; what a spread is over where there is none."""
-    found = entry.summary
-    if found is None:
+    if entry.summary is None:
         return "—"
+    text, sign = estimate(entry.summary), mark(entry)
+    return f"{text} {sign}" if sign else text
+
+
+def estimate(found: Summary) -> str:
+    """Mean and interval, or what there is in its place."""
     if found.low is not None and found.high is not None:
         half = (found.high - found.low) / 2
         ends = f"[{number(found.low, half)}, {number(found.high, half)}]"
-        text = f"{number(found.mean, half)} {ends}"
-    elif found.alike:
-        text = f"{number(found.mean)} (all seeds alike)"
-    elif found.sd:
-        text = f"{number(found.mean)} (sd {number(found.sd, found.sd)} of finetunings)"
-    else:
-        text = number(found.mean)
-    sign = mark(entry)
-    return f"{text} {sign}" if sign else text
+        return f"{number(found.mean, half)} {ends}"
+    if found.alike:
+        return f"{number(found.mean)} (all seeds alike)"
+    if found.sd:
+        return f"{number(found.mean)} (sd {number(found.sd, found.sd)} of finetunings)"
+    return number(found.mean)
 
 
 def missing(entry: Entry) -> str:
@@ -237,36 +239,3 @@ def seeds(line: Line) -> str:
     if min(pretrain, finetune) > 1 and pretrain * finetune == wanted:
         return f"{pretrain}×{finetune}"
     return str(wanted)
-
-
-def legend(table: Table, intervals: bool = True) -> list[str]:
-    """How to read the table: only what occurs in it; `intervals` says whether those are shown."""
-    entries = [e for line in table.lines for es in line.cells.values() for e in es]
-    ran = [entry.summary for entry in entries if entry.runs and entry.summary]
-    said = []
-    estimands = dict.fromkeys(summary.estimand for summary in ran if summary.low is not None)
-    if estimands and intervals:
-        said.append(
-            "Ours: mean over pretrainings "
-            f"[95% interval for {' or '.join(estimands)} and other seeds]."
-        )
-    if any(summary.alike for summary in ran):
-        said.append("All seeds alike: the runs give one value, which says nothing of another seed.")
-    if any(summary.n == 1 for summary in ran):
-        said.append("From one pretraining there is no interval, and no difference is marked.")
-    reference = next((line.label for line in table.lines if line.id == table.reference), "")
-    if any(entry.marked for entry in entries):
-        said.append(
-            f"▲ better, ▼ worse than {reference}: at 5% for the whole table, with one pooled "
-            "error a column, Dunnett's correction over rows and Holm's over columns."
-        )
-    if any(entry.untestable for entry in entries):
-        said.append(f"Shaded: not to be compared with {reference}; reasons are in tables.json.")
-    statuses = {entry.paper.status for entry in entries if entry.paper}
-    if "confirmed" in statuses:
-        said.append("paper x: printed in the paper, seen in a named source.")
-    if "recalled" in statuses:
-        said.append("≈xʳ: recalled from memory, not seen in the paper.")
-    if "unknown" in statuses:
-        said.append("?: the paper's number is unknown.")
-    return said

@@ -91,7 +91,8 @@ def train(
         lead: whether this process writes checkpoints and logs (rank 0 of a data-parallel run).
         across: the mean of a loss over the processes of a data-parallel run.
         keep: steps after which the model is saved below `snapshots`, which changes nothing else.
-        patience: ends the training before its last step, with the best weights that it has seen.
+        patience: may end the training before its last step. The weights are then the last ones: it
+            has kept the best that it has seen.
 
     Returns:
         The ledger: the pieces' amounts summed over the whole run, "steps" and "seconds".
@@ -150,8 +151,6 @@ def train(
                 raise Interrupted(f"stopped after step {done} of {optimisation.steps}")
             saved_at = time.monotonic()
     curve.end(trained.parameters())
-    if patience is not None:
-        patience.restore(model, head)
     network.eval()
     return curve.ledger() | {"steps": done}
 

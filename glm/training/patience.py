@@ -30,6 +30,11 @@ class Patience:
         """Which look, counted from 1, found the lowest loss, the first of equals; 0 before any."""
         return self.losses.index(min(self.losses)) + 1 if self.losses else 0
 
+    @property
+    def at_best(self) -> bool:
+        """Whether the last look was the best."""
+        return self.best == len(self.losses)
+
     def enough(self, done: int, model: Backbone, head: nn.Module | None) -> bool:
         """Whether to end after `done` steps. Raises `Diverged` where the loss is no number."""
         if done % self.every:
@@ -38,7 +43,7 @@ class Patience:
         if not math.isfinite(found):
             raise Diverged(done, {"held-back loss": str(found)})
         self.losses.append(found)
-        if self.best == len(self.losses):
+        if self.at_best:
             checkpoints.save(self.folder, model, head=head)
         return len(self.losses) - self.best >= self.looks
 

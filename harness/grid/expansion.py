@@ -26,6 +26,7 @@ from harness.steps.checkpoint import Checkpoint
 from harness.steps.finetune import Finetune, ZeroShot
 from harness.steps.leakage import Leakage
 from harness.steps.ngram import LIKELIHOODS, ORDERS, Ngram
+from harness.steps.predictions import CHOSEN, LAST, SELECT
 from harness.steps.pretrain import Pretrain
 from harness.steps.score import Score
 from harness.steps.snapshot import Snapshot
@@ -42,6 +43,7 @@ class Trial:
     score: Step[Score]
     selection: Step[Score] | None = None  # the score that a choice between trials reads
     clean: Step[Score] | None = None  # the score without leaked rows, where the grid asks for it
+    last: Step[Score] | None = None  # of the last epoch's weights, where patience chose others
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Expansion:
             beside = [point.score for point in cell.curve]
             beside += [step for floor in cell.floors for step in floor.scores]
             beside += [cell.leakage, *(trial.clean for trial in cell.trials)]
+            beside += [trial.last for trial in cell.trials]
             wanted |= {step.digest: step for step in filter(None, beside)}
         return ordered(wanted)
 
@@ -289,6 +292,7 @@ class Cells:
             precision=self.models.precision,
             blind=blind,
             seed=seed,
+            last=settings["patience"] > 0 and not blind,
             **settings,
         )
         stops = settings["patience"] > 0
@@ -304,20 +308,18 @@ class Cells:
         made = Step("finetune", name, spec, inputs, carried)
         predicted = self.models.once(("finetune", made.digest), lambda: made)
         measured = (column, asking)
-        if not choice:
-            # What is reported is not what has said when to stop.
-            part = "report" if stops and table.split == "dev" else ""
-            score = self._score(*measured, table.split, predicted, dataset, part=part)
-            return Trial(changes, predicted, score, score)
+        # What is reported is never what settings or epochs were chosen on: where both are dev, each
+        # has its half.
+        part = "report" if (stops or choice) and table.split == "dev" else ""
+        reported = (*measured, table.split, predicted, dataset)
+        score = self._score(*reported, part=part)
+        last = self._score(*reported, LAST, part) if spec.last else None
+        selection = score
         if select_on:
-            score = self._score(*measured, table.split, predicted, dataset)
-            file = "predictions.select.parquet"
-            selection = self._score(*measured, select_on, predicted, dataset, file)
-            return Trial(changes, predicted, score, selection)
-        # What is reported is never what was selected on: each has its half of the split.
-        score = self._score(*measured, table.split, predicted, dataset, part="report")
-        selection = self._score(*measured, table.split, predicted, dataset, part="select")
-        return Trial(changes, predicted, score, selection)
+            selection = self._score(*measured, select_on, predicted, dataset, SELECT)
+        elif choice:
+            selection = self._score(*reported, part="select")
+        return Trial(changes, predicted, score, selection, last=last)
 
     def _settings(self, asking: "Asking", changes: Mapping[str, Any]) -> dict[str, Any]:
         """A finetuning's settings: the recipe's at this scale, the grid's, and the changes."""
@@ -378,7 +380,7 @@ class Cells:
         split: str,
         predicted: Step,
         dataset: Step,
-        file: str = "predictions.parquet",
+        file: str = CHOSEN,
         part: str = "",
     ) -> Step[Score]:
         task, known = asking.task, self.grid.known.measures(asking.task.name)

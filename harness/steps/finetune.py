@@ -39,6 +39,7 @@ class Finetune:
     target_length: int = 0
     label_smoothing: float = 0.0
     patience: int = 0  # epochs without a lower loss on dev (its unreported half) that end it
+    last: bool = False  # with patience: what the last epoch's weights answer is written too
     decoding: Decoding = field(default_factory=Decoding)
     precision: str = "bf16"
     blind: bool = False  # every question is asked about another one's passage (`tasks.blind`)
@@ -46,7 +47,7 @@ class Finetune:
     plugins: Mapping[str, str] = field(default_factory=dict)  # that decide: name -> fingerprint
 
     def run(self, work: Work) -> None:
-        """Write predictions.parquet (and predictions.select.parquet) and ledger.json."""
+        """Write predictions.parquet (also .select.parquet and .last.parquet) and ledger.json."""
         from harness.steps import finetuning
 
         finetuning.run(self, work)

@@ -30,6 +30,7 @@ from harness.steps import predictions
 from harness.steps.checkpoint import referred
 from harness.steps.dataset import read_rows
 from harness.steps.halves import half
+from harness.steps.predictions import CHOSEN, LAST, SELECT
 from harness.steps.step import Work
 from tasks.atomic import write_facts
 from tasks.blind import blinded
@@ -109,17 +110,28 @@ def run(spec: "Finetune", work: Work) -> None:
         patience=patience,
     )
     cut, asked = {"training": _cut(items)}, {}
-    for split, name in ((spec.split, "predictions"), (spec.select_on, "predictions.select")):
-        if split:
-            encoded = style.encode(ask(spec, work, split, train=False), tokenizer, longest)
-            cut[split], asked[split] = _cut(encoded), len(encoded)
-            try:
-                with loop.autocast(device, spec.precision):
-                    answers = style.answer(model, head, encoded, tokenizer)
-            except FloatingPointError as error:
-                raise Diverged(int(ledger["steps"]), {"predicting": str(error)}) from None
-            predictions.write(work.folder / f"{name}.parquet", answers)
-            work.log("predicted", split=split, questions=len(answers))
+
+    def predict(split: str, name: str) -> None:
+        encoded = style.encode(ask(spec, work, split, train=False), tokenizer, longest)
+        cut[split], asked[split] = _cut(encoded), len(encoded)
+        try:
+            with loop.autocast(device, spec.precision):
+                answers = style.answer(model, head, encoded, tokenizer)
+        except FloatingPointError as error:
+            raise Diverged(int(ledger["steps"]), {"predicting": str(error)}) from None
+        predictions.write(work.folder / name, answers)
+        work.log("predicted", split=split, questions=len(answers))
+
+    # The last weights answer first, where others were kept that were better.
+    if patience is not None:
+        if spec.last and not patience.at_best:
+            predict(spec.split, LAST)
+        patience.restore(model, head)
+    predict(spec.split, CHOSEN)
+    if spec.select_on:
+        predict(spec.select_on, SELECT)
+    if spec.last and not (work.folder / LAST).is_file():
+        shutil.copyfile(work.folder / CHOSEN, work.folder / LAST)
     facts = ledger | {"device": loop.name_of(device), "questions": len(items)}
     facts |= {"asked": asked, "cut": cut}
     if patience is not None:
@@ -198,7 +210,7 @@ def zero_shot(spec: "ZeroShot", work: Work) -> None:
     items = style.encode(questions, tokenizer, model.positions)
     with loop.autocast(loop.device_of(work.machine.device), spec.precision):
         answers = style.answer(model, None, items, tokenizer)
-    predictions.write(work.folder / "predictions.parquet", answers)
+    predictions.write(work.folder / CHOSEN, answers)
     facts = {"asked": {spec.split: len(items)}, "cut": {spec.split: _cut(items)}}
     write_facts(work.folder / "ledger.json", facts)
     work.log("predicted", split=spec.split, questions=len(answers))

@@ -12,6 +12,12 @@ from pathlib import Path
 from tasks.spec import Answer
 from tasks.sums import Rows
 
+# The files of answers: with the weights that are reported, on the rows that settings are chosen on,
+# and with the last weights of a training that kept earlier ones.
+CHOSEN = "predictions.parquet"
+SELECT = "predictions.select.parquet"
+LAST = "predictions.last.parquet"
+
 
 def write(path: Path, answers: Sequence[Answer]) -> None:
     """Write answers in the order given. `values` is kept as JSON: its names differ by task."""

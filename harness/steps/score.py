@@ -11,6 +11,7 @@ from harness.steps import predictions
 from harness.steps.dataset import read_rows
 from harness.steps.halves import half
 from harness.steps.leakage import leaked
+from harness.steps.predictions import CHOSEN
 from harness.steps.step import Work
 from tasks.atomic import write_facts
 from tasks.errors import Absent
@@ -36,7 +37,7 @@ class Score:
     split: str
     metrics: tuple[str, ...]
     signatures: tuple[str, ...]
-    predictions: str = "predictions.parquet"
+    predictions: str = CHOSEN  # or another file of answers in the same folder
     part: str = ""  # select | report: one half of the split's clusters; "" is all of it
     style: str = "cloze"
     pattern: int = 0

@@ -5,6 +5,7 @@ from typing import Any
 
 from harness.grid.expansion import Cell, Trial
 from harness.steps.leakage import FILE
+from harness.steps.step import Step
 from harness.store.store import Store
 from tasks.atomic import read_json
 
@@ -45,9 +46,26 @@ def warning(cell: Cell, store: Store) -> str:
 
 def clean(trial: Trial, store: Store) -> dict[str, Any] | None:
     """The score without leaked rows: its folder, and each metric's value and n once it is done."""
-    if trial.clean is None:
+    return _also(trial.clean, store)
+
+
+def last(trial: Trial, store: Store) -> dict[str, Any] | None:
+    """The same of the last epoch's weights, where patience may have chosen earlier ones.
+
+    It also says of how many epochs which one was chosen, once that is known.
+    """
+    found = _also(trial.last, store)
+    if found is None:
         return None
-    path = store.path(trial.clean)
+    ledger = read_json(store.path(trial.predictions) / "ledger.json") or {}
+    looked = ledger.get("patience") or {}
+    return found | {"epoch": looked.get("best"), "epochs": len(looked.get("losses", ())) or None}
+
+
+def _also(score: Step | None, store: Store) -> dict[str, Any] | None:
+    if score is None:
+        return None
+    path = store.path(score)
     metrics = (read_json(path / "scores.json") or {}).get("metrics", {})
     return {
         "score": str(path.relative_to(store.root)),

@@ -101,6 +101,7 @@ class _View:
             "floors": beside.floors(cell, self.store),
             "leaked": beside.leaked(cell, self.store),
             "clean": beside.clean(chosen, self.store),
+            "last": beside.last(chosen, self.store),
             "curve": [self._point(point) for point in cell.curve],
             "state": state,
             "reason": reason,

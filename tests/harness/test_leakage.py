@@ -10,6 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from harness.run import command
+from results.explanation import explain
 from tasks import microworld
 
 GRID = """\
@@ -92,3 +93,6 @@ def test_clean_scores_leave_leaked_rows_out_and_compute_nothing_else(leaky: Any)
     assert set(every) - set(items) == taught | told
     clean = cell["clean"]["metrics"]["acc"]
     assert clean["n"] == 99 - len(taught | told) and 0 <= clean["value"] <= 1
+    said = f"without {99 - clean['n']} found rows: {100 * clean['value']:.1f}"
+    assert said in (top / "store/grids/mine/tables/mine.md").read_text()
+    assert said in explain(top / "store", "mine", "mine", "glm-large", "cb")

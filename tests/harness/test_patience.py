@@ -23,6 +23,7 @@ from harness.grid import load as grids
 from harness.grid.expansion import expand
 from harness.run import command
 from harness.steps.halves import half
+from results.explanation import explain
 from tests.harness.test_loop import SHAPE, SPECIAL, Bench, bits, corpus
 
 WILD = Optimisation(steps=40, lr=0.3, warmup_steps=2, decay_steps=40)  # soon gets worse
@@ -57,6 +58,8 @@ def trained(work: Bench, looks: int = 2) -> tuple[dict[str, float], Any, Patienc
     patience = Patience(work.folder / "best", 4, looks, held_back)
     how = {"checkpoint_seconds": 1e9, "device": torch.device("cpu"), "model": model}
     ledger = loop.train(model, pieces, WILD, work, seed=0, patience=patience, **how)
+    assert patience.loss() == patience.losses[-1]  # it ends with the last weights
+    patience.restore(model, None)
     return ledger, model, patience
 
 
@@ -123,6 +126,38 @@ def test_a_grid_with_patience_reports_the_other_half_of_dev(tmp_path):
     assert ledger["steps"] == every * len(looked["losses"])
     assert len(looked["losses"]) in (looked["best"] + 1, 8)
     assert not (folder / "best").exists()
-    (scored,) = store.glob("score/*/items.parquet")
-    clusters = set(parquet.read_table(scored)["cluster"].to_pylist())
+    scored = sorted(store.glob("score/*/items.parquet"))
+    assert len(scored) == 2  # what was chosen, and what the last epoch would have given
+    clusters = set(parquet.read_table(scored[0])["cluster"].to_pylist())
     assert clusters and {half(cluster) for cluster in clusters} == {"report"}
+
+
+def test_what_the_last_epoch_gives_is_scored_beside_what_was_chosen(tmp_path):
+    path, store = tmp_path / "grid.yaml", tmp_path / "store"
+    path.write_text(GRID.replace("SPLIT", "dev").replace("epochs: 8", "epochs: 8, lr: 0.01"))
+    assert command.main([str(path), "--store", str(store), "--executor", "inline"]) == 0
+    (folder,) = store.glob("finetune/*")
+    (cell,) = json.loads((store / "grids/grid/cells.json").read_text())["cells"]
+    looked = json.loads((folder / "ledger.json").read_text())["patience"]
+    assert (cell["last"]["epoch"], cell["last"]["epochs"]) == (
+        looked["best"],
+        len(looked["losses"]),
+    )
+    assert looked["best"] < len(looked["losses"])
+    files = [folder / name for name in ("predictions.parquet", "predictions.last.parquet")]
+    chosen, last = (parquet.read_table(file).column("scores").to_pylist() for file in files)
+    assert chosen != last
+    score = json.loads((store / cell["last"]["score"] / "scores.json").read_text())
+    assert cell["last"]["metrics"]["acc"]["value"] == score["metrics"]["acc"]["value"]
+    assert cell["last"]["score"] != cell["score"]
+    text = explain(store, "grid", "mine", "glm-large", "cb")
+    assert f"epoch {looked['best']} of {len(looked['losses'])}" in text
+
+
+def test_a_training_that_ends_at_its_best_gives_the_same_answers_twice(tmp_path):
+    path, store = tmp_path / "grid.yaml", tmp_path / "store"
+    path.write_text(GRID.replace("SPLIT", "dev").replace("epochs: 8", "epochs: 1"))
+    assert command.main([str(path), "--store", str(store), "--executor", "inline"]) == 0
+    (folder,) = store.glob("finetune/*")
+    files = [folder / name for name in ("predictions.parquet", "predictions.last.parquet")]
+    assert files[0].read_bytes() == files[1].read_bytes()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from results import report
 from results.report import explain
 from tasks.errors import UserError
 from tests.results.world import World, cell, column, full, row, table
@@ -108,10 +109,76 @@ def test_one_pretraining_has_an_interval_over_examples_only(tmp_path):
 def test_it_says_what_choosing_among_trials_brought(tmp_path):
     world = World(tmp_path)
     world.tables.append(table("mine", [row("a")], [column("copa")]))
-    chosen = {"rule": "best", "value": 0.62, "trials": [{}, {}, {}], "unselected": {"value": 0.6}}
+    chosen = {"rule": "best", "settings": {"lr": 0.01}, "trials": [{}, {}, {}], "optimism": 0.013}
+    chosen["unselected"] = {"score": "score/first"}
+    world.put(cell("other", "a", "copa", score="score/first"), acc=0.6)
+    world.cells.clear()
     world.put(cell("mine", "a", "copa", selected=chosen), acc=0.62)
+    lines = explain(world.write(), "g", "mine", "a", "copa").splitlines()
+    (at,) = (i for i, line in enumerate(lines) if line.startswith("Selection, Acc.:"))
+    heads, run, mean = (line.strip().split(" | ") for line in lines[at + 1 : at + 4])
+    assert heads == ["seeds", "reported", "chosen", "first setting", "gain", "optimism"]
+    assert run == ["1, 1", "62.00", "lr=0.01 of 3", "60.00", "+2.0", "+1.3"]
+    assert mean == ["mean", "–", "–", "–", "+2.0", "+1.3"]
+
+
+def selecting(root):
+    """A table of two seeds, each of which took an epoch before the last."""
+    world = World(root)
+    world.tables.append(table("mine", [row("a"), row("b")], [column("copa")]))
+    for seed, last in ((1, 0.58), (2, 0.61)):
+        metrics = {"acc": {"value": last, "n": 100}}
+        ended = {"score": "score/last", "metrics": metrics, "epoch": seed + 1, "epochs": 5}
+        world.put(cell("mine", "a", "copa", seed, last=ended), acc=0.6)
+    return world.write()
+
+
+def test_the_best_epoch_stands_beside_the_last_one(tmp_path):
+    lines = explain(selecting(tmp_path), "g", "mine", "a", "copa").splitlines()
+    (at,) = (i for i, line in enumerate(lines) if line.startswith("Selection, Acc.:"))
+    heads, *runs, mean = (line.strip().split(" | ") for line in lines[at + 1 : at + 5])
+    assert heads == ["seeds", "reported", "chosen", "last epoch", "gain"]
+    assert runs[0] == ["1, 1", "60.00", "epoch 2 of 5", "58.00", "+2.0"]
+    assert runs[1] == ["2, 1", "60.00", "epoch 3 of 5", "61.00", "-1.0"]
+    assert mean == ["mean", "–", "–", "–", "+0.5"]
+
+
+def test_what_choosing_brought_stands_below_the_table_and_in_its_data(tmp_path):
+    report.write(selecting(tmp_path), "g")
+    folder = tmp_path / "grids/g/tables"
+    said = "over the last epoch (better where positive): COPA Acc. +0.5 (2 runs)."
+    for name in ("mine.md", "mine.tex", "index.html"):
+        assert said in (folder / name).read_text().replace("\\(", "(").replace("\\)", ")")
+    (shown,) = json.loads((folder / "tables.json").read_text())["tables"]
+    (entry,) = shown["rows"][0]["cells"]["copa"]
+    assert entry["selection"]["over_last_epoch"] == pytest.approx(0.5)
+    ended = [run["last_epoch"] for run in entry["selection"]["runs"]]
+    assert ended == pytest.approx([58.0, 61.0])
+    assert shown["rows"][1]["cells"]["copa"][0]["selection"] is None
+
+
+def test_a_number_without_found_rows_stands_below_the_table_and_is_explained(tmp_path):
+    world = World(tmp_path)
+    world.tables.append(table("mine", [row("a"), row("b")], [column("copa")]))
+    for seed in (1, 2):
+        for name, level in (("a", 0.6), ("b", 0.5)):
+            other = cell("mine", name, "copa", seed, score=f"score/clean-{name}-{seed}")
+            world.put(other, n=96, acc=level - 0.02)
+            world.cells.pop()
+            found = {"value": level - 0.02, "n": 96 if name == "a" else 100}
+            clean = {"score": other["score"], "metrics": {"acc": found}}
+            world.put(cell("mine", name, "copa", seed, clean=clean), acc=level + seed / 100)
     text = explain(world.write(), "g", "mine", "a", "copa")
-    assert "choosing +2.0 over the first of 3 trials" in text
+    assert "without 4 found rows: 58.0 (all seeds alike), with them 61.5 [" in text
+    assert "found rows" not in explain(tmp_path, "g", "mine", "b", "copa")
+    report.write(tmp_path, "g")
+    folder = tmp_path / "grids/g/tables"
+    for name in ("mine.md", "mine.tex", "index.html"):
+        assert "COPA Acc.: a without 4 found rows: 58.0" in (folder / name).read_text()
+    (shown,) = json.loads((folder / "tables.json").read_text())["tables"]
+    without = [r["cells"]["copa"][0]["without_found_rows"] for r in shown["rows"]]
+    known = {"found": 4, "examples": 96, "mean": pytest.approx(58), "interval": None, "runs": 2}
+    assert without == [known, None]
 
 
 def test_control_characters_from_files_do_not_reach_the_terminal(tmp_path):
