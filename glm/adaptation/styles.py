@@ -19,6 +19,7 @@ Precision is the caller's: hold one autocast context over a whole training or ev
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -67,6 +68,12 @@ class Style(Protocol):
         tokenizer: Tokenizer,
         batch_positions: int = 8192,
     ) -> list[Answer]: ...
+
+
+def styled(style: Any, **settings: Any) -> Style:
+    """The style with those of `settings` that it knows."""
+    known = {each.name for each in fields(style)}
+    return replace(style, **{name: value for name, value in settings.items() if name in known})
 
 
 STYLES: Mapping[str, Style] = {

@@ -25,6 +25,7 @@ from glm.models.transformer import Transformer
 from glm.objectives import asked
 from glm.objectives.elsewhere import GLM_FILES, SERVES, elsewhere
 from glm.objectives.layout import BLANK, Layout
+from glm.objectives.objective import Objective
 from glm.training import checkpoints
 from tasks.atomic import read_json
 from tasks.errors import UserError
@@ -58,6 +59,16 @@ def opened(
         return _released(path, device)
     found = checkpoint.load(path, device, name=name, revision=revision)
     return Opened(found.model, found.tokenizer, found.layout, found.tokenizer)
+
+
+def pretrained(
+    folder: Path, tokenizer: Path, objective: Objective, device: torch.device | str = "cpu"
+) -> Opened:
+    """A model of ours that is asked as its objective says, with the tokenizer of another folder."""
+    model, plain = checkpoints.load(folder, device).model, tokens.load(tokenizer)
+    sentinels = objective.extra_tokens(model.positions).sentinels
+    own = replace(plain, special=with_sentinels(plain.special, sentinels))
+    return Opened(model, own, objective.layout, plain)
 
 
 def write(folder: str | Path, model: Transformer, tokenizer: Tokenizer, how: asked.Asked) -> None:

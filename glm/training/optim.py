@@ -36,6 +36,23 @@ def adamw(
     return torch.optim.AdamW(grouped, lr=0.0, betas=betas, eps=epsilon, fused=True)
 
 
+def of(optimisation: Optimisation, model: nn.Module) -> torch.optim.AdamW:
+    """AdamW over a model, with what an optimisation says of it."""
+    return adamw(
+        model,
+        weight_decay=optimisation.weight_decay,
+        betas=optimisation.betas,
+        epsilon=optimisation.eps,
+    )
+
+
+def update(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """One update at `rate`, with the gradients that there are; afterwards there are none."""
+    set_rate(optimiser, rate)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+
+
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Use `rate` for the next updates of every group."""
     for group in optimiser.param_groups:

@@ -194,6 +194,7 @@ def _run(spec: Pretrain, carried: Mapping[str, Any], rank: int, world: int) -> N
     from ray.train.torch import get_device
     from torch import nn
 
+    from glm.training.processes import Processes
     from harness.steps import pretraining
 
     machine: Machine = carried["machine"]
@@ -216,7 +217,7 @@ def _run(spec: Pretrain, carried: Mapping[str, Any], rank: int, world: int) -> N
         return nn.parallel.DistributedDataParallel(module, device_ids=ids)
 
     share = Share(own, own.folder, inputs, machine, own.how, own.attempt, own.provenance, rank)
-    pretraining.run(spec, share, rank, world, wrap)
+    pretraining.run(spec, share, Processes(rank, world), wrap)
 
 
 def _fail(folder: Path, rank: int, error: Exception) -> None:

@@ -1,29 +1,23 @@
-"""The torch side of finetuning and zero-shot steps: questions through a style and the one loop."""
+"""What finetuning and zero-shot steps read, ask for and write; the learning is glm's.
 
-import math
+The questions of a split go through a style; answers and what they cost come out.
+"""
+
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import nn
-
+from glm.adaptation import finetuning
+from glm.adaptation.finetuning import Adapted, Batches
 from glm.adaptation.items import Item
-from glm.adaptation.styles import Style
-from glm.data import tokenizer as tokens
-from glm.data.special import with_sentinels
-from glm.data.tokenizer import Tokenizer
-from glm.models.backbone import Backbone, together
+from glm.adaptation.styles import Style, styled
 from glm.objectives.layout import Layout
 from glm.objectives.objective import Objective
-from glm.training import checkpoints, loop
-from glm.training.opening import Opened, opened
+from glm.training import loop
+from glm.training.device import device_of, name_of
+from glm.training.opening import Opened, opened, pretrained
 from glm.training.optimisation import Optimisation
 from glm.training.patience import Patience
-from glm.training.pieces import Piece
 from harness.code import catalogue
 from harness.errors import Diverged
 from harness.steps import predictions
@@ -40,27 +34,15 @@ from tasks.spec import How, Question, questions
 if TYPE_CHECKING:
     from harness.steps.finetune import Finetune, ZeroShot
 
-AT_ONCE = 8192  # positions of one forward pass in training, unless a micro-batch is set
-
-
-def styled(style: Any, **settings: Any) -> Style:
-    """The style with those of `settings` that it knows."""
-    known = {each.name for each in fields(style)}
-    return replace(style, **{name: value for name, value in settings.items() if name in known})
-
 
 def load(work: Work, objective: Objective) -> Opened:
     """The pretrained model on its device, and its tokenizer, with sentinels if it knows them."""
-    device = loop.device_of(work.machine.device)
+    device = device_of(work.machine.device)
     elsewhere = referred(work.inputs["pretrain"])
     if elsewhere is not None:
         names = {"name": elsewhere["name"], "revision": elsewhere["revision"]}
         return opened(elsewhere["path"], device, **names)
-    model = checkpoints.load(work.inputs["pretrain"], device).model
-    tokenizer = tokens.load(work.inputs["tokenizer"])
-    extra = objective.extra_tokens(model.positions)
-    special = with_sentinels(tokenizer.special, extra.sentinels)
-    return Opened(model, replace(tokenizer, special=special), objective.layout, tokenizer)
+    return pretrained(work.inputs["pretrain"], work.inputs["tokenizer"], objective, device)
 
 
 def _fit(style: str, work: Work, layout: Layout) -> None:
@@ -75,70 +57,84 @@ def _fit(style: str, work: Work, layout: Layout) -> None:
 
 def run(spec: "Finetune", work: Work) -> None:
     """Finetune and predict; see `Finetune.run`."""
-    given = load(work, spec.objective)
-    model, tokenizer, layout = given.model, given.tokenizer, given.layout
-    _fit(spec.style, work, layout)
-    style = _style(spec, work, layout)
-    # Where positions go on after the source, the answer's come on top of the source's.
-    longest = spec.max_length + spec.target_length * layout.goes_on
+    given, device = load(work, spec.objective), device_of(work.machine.device)
+    _fit(spec.style, work, given.layout)
     questions = _labelled(ask(spec, work, "train", train=True), spec, "training")
-    items = style.encode(questions, tokenizer, longest)
-    head = style.head(model.hidden, questions, spec.seed)
-    if longest > model.positions:
-        model = model.lengthened(longest, spec.seed)
-    model.set_dropout(spec.dropout)
-    device = loop.device_of(work.machine.device)
-    network = together(model, head.to(device) if head is not None else None)
+    adapted = finetuning.to_train(
+        given,
+        _style(spec, work, given.layout),
+        questions,
+        # Where positions go on after the source, the answer's come on top of the source's.
+        longest=spec.max_length + spec.target_length * given.layout.goes_on,
+        dropout=spec.dropout,
+        seed=spec.seed,
+        device=device,
+        precision=spec.precision,
+    )
+    items = adapted.encode(questions)
+    ledger, patience = _trained(spec, work, adapted, items)
+    answered = _answered(spec, work, adapted, patience, int(ledger["steps"]))
+    facts: dict[str, object] = {"device": name_of(device), "questions": len(items)}
+    facts["asked"] = {split: len(encoded) for split, encoded in answered.items()}
+    facts["cut"] = {s: _cut(encoded) for s, encoded in {"training": items, **answered}.items()}
+    if patience is not None:
+        facts["patience"] = {"losses": patience.losses, "best": patience.best}
+    write_facts(work.folder / "ledger.json", {**ledger, **facts})
+    for begun in ("checkpoint", "best"):
+        shutil.rmtree(work.folder / begun, ignore_errors=True)
+
+
+def _trained(
+    spec: "Finetune", work: Work, adapted: Adapted, items: Sequence[Item]
+) -> tuple[dict[str, float], Patience | None]:
+    """Train on the items; returns the ledger, and what has looked at dev where that was wished."""
+    batches = Batches(spec.batch, work.machine.micro_batch, spec.seed)
+    per_epoch = batches.per_epoch(items)
     patience = None
     if spec.patience:
         asked_on = ask(spec, work, "dev", train=True, part="select" if spec.split == "dev" else "")
-        held_back = style.encode(_labelled(asked_on, spec, "dev"), tokenizer, longest)
-        looks = _loss_of(held_back, spec, work, style, network, model, head, tokenizer)
-        every = math.ceil(len(items) / spec.batch)
-        patience = Patience(work.folder / "best", every, spec.patience, looks)
+        held_back = adapted.encode(_labelled(asked_on, spec, "dev"))
+        looks = batches.held_back(adapted, held_back)
+        patience = Patience(work.folder / "best", per_epoch, spec.patience, looks)
+    work.log("micro_batch", rows=work.machine.micro_batch or spec.batch)
     ledger = loop.train(
-        network,
-        _pieces(spec, work, style, model, head, items, tokenizer),
-        _optimisation(spec, len(items)),
+        adapted.learner,
+        batches.pieces(adapted, items),
+        _optimisation(spec, spec.epochs * per_epoch),
         work,
         seed=spec.seed,
-        device=device,
         checkpoint_seconds=work.machine.checkpoint_seconds,
-        model=model,
-        head=head,
-        precision=spec.precision,
         patience=patience,
     )
-    cut, asked = {"training": _cut(items)}, {}
+    return ledger, patience
 
-    def predict(split: str, name: str) -> None:
-        encoded = style.encode(ask(spec, work, split, train=False), tokenizer, longest)
-        cut[split], asked[split] = _cut(encoded), len(encoded)
+
+def _answered(
+    spec: "Finetune", work: Work, adapted: Adapted, patience: Patience | None, steps: int
+) -> dict[str, list[Item]]:
+    """Write every file of answers after a training of so many steps; returns what was asked."""
+
+    def predicted(split: str, file: str) -> list[Item]:
+        items = adapted.encode(ask(spec, work, split, train=False))
         try:
-            with loop.autocast(device, spec.precision):
-                answers = style.answer(model, head, encoded, tokenizer)
+            answers = adapted.answers(items)
         except FloatingPointError as error:
-            raise Diverged(int(ledger["steps"]), {"predicting": str(error)}) from None
-        predictions.write(work.folder / name, answers)
+            raise Diverged(steps, {"predicting": str(error)}) from None
+        predictions.write(work.folder / file, answers)
         work.log("predicted", split=split, questions=len(answers))
+        return items
 
     # The last weights answer first, where others were kept that were better.
     if patience is not None:
         if spec.last and not patience.at_best:
-            predict(spec.split, LAST)
-        patience.restore(model, head)
-    predict(spec.split, CHOSEN)
+            predicted(spec.split, LAST)
+        patience.restore(adapted.learner.model, adapted.learner.head)
+    found = {spec.split: predicted(spec.split, CHOSEN)}
     if spec.select_on:
-        predict(spec.select_on, SELECT)
+        found[spec.select_on] = predicted(spec.select_on, SELECT)
     if spec.last and not (work.folder / LAST).is_file():
         shutil.copyfile(work.folder / CHOSEN, work.folder / LAST)
-    facts = ledger | {"device": loop.name_of(device), "questions": len(items)}
-    facts |= {"asked": asked, "cut": cut}
-    if patience is not None:
-        facts["patience"] = {"losses": patience.losses, "best": patience.best}
-    write_facts(work.folder / "ledger.json", facts)
-    for begun in ("checkpoint", "best"):
-        shutil.rmtree(work.folder / begun, ignore_errors=True)
+    return found
 
 
 def _labelled(asked: Sequence[Question], spec: "Finetune", split: str) -> list[Question]:
@@ -147,34 +143,6 @@ def _labelled(asked: Sequence[Question], spec: "Finetune", split: str) -> list[Q
     if not kept:
         raise UserError(f"{spec.task}: the {split} split has no labelled question")
     return kept
-
-
-def _loss_of(
-    items: Sequence[Item],
-    spec: "Finetune",
-    work: Work,
-    style: Any,
-    network: nn.Module,
-    model: Backbone,
-    head: nn.Module | None,
-    tokenizer: Tokenizer,
-) -> Callable[[], float]:
-    """The mean loss of held-back items, without dropout; it draws the same every time."""
-    total = sum(item.weight for item in items)
-    device = loop.device_of(work.machine.device)
-
-    def mean() -> float:
-        network.eval()
-        value = 0.0
-        with torch.no_grad(), loop.autocast(device, spec.precision):
-            for at, group in micro_batches(items, work.machine.micro_batch):
-                rng = np.random.Generator(np.random.Philox(key=[spec.seed, 2**62 + at]))
-                share = sum(item.weight for item in group) / total
-                value += share * float(style.loss(model, head, group, tokenizer, rng))
-        network.train()
-        return value
-
-    return mean
 
 
 def _style(spec: "Finetune", work: Work, layout: Layout) -> Style:
@@ -198,18 +166,16 @@ def _style(spec: "Finetune", work: Work, layout: Layout) -> Style:
 def zero_shot(spec: "ZeroShot", work: Work) -> None:
     """Predict with the pretrained model as it is; see `ZeroShot.run`."""
     given = load(work, spec.objective)
-    model, tokenizer, layout = given.model, given.tokenizer, given.layout
-    _fit(spec.style, work, layout)
+    _fit(spec.style, work, given.layout)
     style = styled(
         catalogue.of_step(work.how).styles[spec.style],
-        layout=layout,
+        layout=given.layout,
         window=spec.window - 1,
         stride=spec.stride,
     )
-    questions = ask(spec, work, spec.split, train=False)
-    items = style.encode(questions, tokenizer, model.positions)
-    with loop.autocast(loop.device_of(work.machine.device), spec.precision):
-        answers = style.answer(model, None, items, tokenizer)
+    adapted = finetuning.as_it_is(given, style, device_of(work.machine.device), spec.precision)
+    items = adapted.encode(ask(spec, work, spec.split, train=False))
+    answers = adapted.answers(items)
     predictions.write(work.folder / CHOSEN, answers)
     facts = {"asked": {spec.split: len(items)}, "cut": {spec.split: _cut(items)}}
     write_facts(work.folder / "ledger.json", facts)
@@ -236,8 +202,7 @@ def ask(
     return [q for row, mine in zip(rows, kept) if mine for q in questions(task, row, how)]
 
 
-def _optimisation(spec: "Finetune", items: int) -> Optimisation:
-    steps = spec.epochs * math.ceil(items / spec.batch)
+def _optimisation(spec: "Finetune", steps: int) -> Optimisation:
     return Optimisation(
         steps=steps,
         lr=spec.lr,
@@ -250,59 +215,3 @@ def _optimisation(spec: "Finetune", items: int) -> Optimisation:
         eps=spec.eps,
         clip=spec.clip,
     )
-
-
-def _pieces(
-    spec: "Finetune",
-    work: Work,
-    style: Any,
-    model: Backbone,
-    head: nn.Module | None,
-    items: Sequence[Item],
-    tokenizer: Tokenizer,
-) -> Callable[[int], Sequence[Piece]]:
-    """Every epoch is a permutation of its own; what an item draws depends on seed and step only."""
-    per_epoch = math.ceil(len(items) / spec.batch)
-    work.log("micro_batch", rows=work.machine.micro_batch or spec.batch)
-
-    def piece(group: Sequence[Item], share: float, step: int, at: int) -> Piece:
-        rng = np.random.Generator(np.random.Philox(key=[spec.seed, step * spec.batch + at]))
-        return Piece(
-            lambda: style.loss(model, head, group, tokenizer, rng),
-            share,
-            {"positions": float(sum(item.length for item in group))},
-            [item.question.id for item in group],
-        )
-
-    @lru_cache(maxsize=1)
-    def order(epoch: int) -> np.ndarray:
-        rng = np.random.Generator(np.random.Philox(key=[spec.seed, 2**63 + epoch]))
-        return rng.permutation(len(items))
-
-    def pieces(step: int) -> list[Piece]:
-        epoch, within = divmod(step, per_epoch)
-        chosen = order(epoch)[within * spec.batch : (within + 1) * spec.batch]
-        batch = [items[i] for i in chosen]
-        total = sum(item.weight for item in batch)
-        return [
-            piece(group, sum(item.weight for item in group) / total, step, at)
-            for at, group in micro_batches(batch, work.machine.micro_batch)
-        ]
-
-    return pieces
-
-
-def micro_batches(batch: Sequence[Item], rows: int | None) -> Iterator[tuple[int, Sequence[Item]]]:
-    """(index of the first item, items) of each forward pass of a batch, in order.
-
-    `rows` items at a time, or else as many as have `AT_ONCE` positions together: a question with
-    thirty candidates of two hundred tokens fills a pass of its own.
-    """
-    first = positions = 0
-    for at, item in enumerate(batch):
-        full = at - first >= rows if rows else positions + item.length > AT_ONCE
-        if at > first and full:
-            yield first, batch[first:at]
-            first, positions = at, 0
-        positions += item.length
-    yield first, batch[first:]

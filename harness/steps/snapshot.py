@@ -41,7 +41,7 @@ class Snapshot:
 
     def run(self, work: Work) -> None:
         """Write the model and what it had cost up to there, as a pretraining that ended there."""
-        from glm.training.loop import SNAPSHOTS
+        from glm.training.keeping import SNAPSHOTS
         from harness.steps import pretraining
 
         kept = work.inputs["pretrain"] / SNAPSHOTS / str(self.at)

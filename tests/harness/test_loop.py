@@ -10,16 +10,17 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from glm.data.example import part
 from glm.data.special import Special
 from glm.data.stream import batch_at, stream
 from glm.models.flops import parameter_count, training_flops
 from glm.models.transformer import Shape, build, loss, tensors
 from glm.objectives.blank_infilling import BlankInfilling
 from glm.training import loop
+from glm.training.learner import Learner
 from glm.training.optimisation import Optimisation
 from glm.training.pieces import Piece
 from harness.errors import Diverged, Interrupted
-from harness.steps import pretraining
 from harness.steps.step import Machine
 
 SPECIAL = Special(
@@ -54,6 +55,11 @@ def corpus():
     return stream([rng.integers(8, 64, size=60).tolist() for _ in range(20)], SPECIAL)
 
 
+def on_cpu(model: Any) -> Learner:
+    """The model alone, with nothing around or beside it."""
+    return Learner(model, model, None, torch.device("cpu"))
+
+
 def trained(work, *, rows=4, parts=1, poison=-1, optimisation=OPTIMISATION):
     """A tiny model after pretraining, in `parts` micro-batches a step."""
     torch.set_num_threads(1)
@@ -65,7 +71,7 @@ def trained(work, *, rows=4, parts=1, poison=-1, optimisation=OPTIMISATION):
         total, made = batch.weight_M.sum(), []
         size = rows // parts
         for at in range(0, rows, size):
-            micro = tensors(pretraining.part(batch, at, at + size))
+            micro = tensors(part(batch, at, at + size))
             share = float(micro.weight_M.sum() / total)
             scale = math.nan if step == poison else 1.0
             made.append(
@@ -79,14 +85,12 @@ def trained(work, *, rows=4, parts=1, poison=-1, optimisation=OPTIMISATION):
         return made
 
     ledger = loop.train(
-        model,
+        on_cpu(model),
         pieces,
         optimisation,
         work,
         seed=3,
         checkpoint_seconds=work.machine.checkpoint_seconds,
-        device=torch.device("cpu"),
-        model=model,
     )
     return model, ledger
 
@@ -116,7 +120,7 @@ def test_micro_batches_give_the_same_step_up_to_rounding(tmp_path):
     for size in (4, 2, 1):
         model = build(still, seed=1).double()
         for at in range(0, 4, size):
-            micro = tensors(pretraining.part(batch, at, at + size))
+            micro = tensors(part(batch, at, at + size))
             share = float(micro.weight_M.sum()) / float(batch.weight_M.sum())
             (loss(model, micro, vocabulary=64) * share).backward()
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
@@ -150,14 +154,12 @@ def step_on(loss_of, tmp_path, lr=1e-2):
     torch.nn.init.ones_(model.weight)
     piece = Piece(lambda: loss_of(model.weight.flatten()), 1.0, ids=["q7"])
     return loop.train(
-        model,
+        on_cpu(model),
         lambda step: [piece],
         Optimisation(steps=1, lr=lr, warmup_steps=0, decay_steps=2),
         Bench(tmp_path),
         seed=0,
         checkpoint_seconds=1e9,
-        device=torch.device("cpu"),
-        model=model,
     )
 
 

@@ -24,7 +24,7 @@ from harness.grid.expansion import expand
 from harness.run import command
 from harness.steps.halves import half
 from results.explanation import explain
-from tests.harness.test_loop import SHAPE, SPECIAL, Bench, bits, corpus
+from tests.harness.test_loop import SHAPE, SPECIAL, Bench, bits, corpus, on_cpu
 
 WILD = Optimisation(steps=40, lr=0.3, warmup_steps=2, decay_steps=40)  # soon gets worse
 GRID = """\
@@ -56,8 +56,8 @@ def trained(work: Bench, looks: int = 2) -> tuple[dict[str, float], Any, Patienc
         return [Piece(lambda: loss(model, made, vocabulary=SPECIAL.size), 1.0)]
 
     patience = Patience(work.folder / "best", 4, looks, held_back)
-    how = {"checkpoint_seconds": 1e9, "device": torch.device("cpu"), "model": model}
-    ledger = loop.train(model, pieces, WILD, work, seed=0, patience=patience, **how)
+    how = {"checkpoint_seconds": 1e9, "patience": patience}
+    ledger = loop.train(on_cpu(model), pieces, WILD, work, seed=0, **how)
     assert patience.loss() == patience.losses[-1]  # it ends with the last weights
     patience.restore(model, None)
     return ledger, model, patience

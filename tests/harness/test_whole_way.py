@@ -16,7 +16,7 @@ import pytest
 import torch
 from pyarrow import parquet
 
-from glm.adaptation.styles import STYLES
+from glm.adaptation.styles import STYLES, styled
 from harness import __main__ as asked
 from harness.grid import load as grids
 from harness.grid.expansion import expand
@@ -285,7 +285,7 @@ def test_answers_do_not_depend_on_the_evaluations_batches(tiny: Ran):
         model.eval()
         layout = spec.objective.layout
         lengths = {"source": 96, "target": 8, "window": 63, "stride": 32}
-        style = finetuning.styled(STYLES[name], layout=layout, **lengths)
+        style = styled(STYLES[name], layout=layout, **lengths)
         questions = finetuning.ask(spec, work, spec.split, train=False)
         head = style.head(model.hidden, questions, 0)
         items = style.encode(questions, tokenizer, model.positions)
