@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tasks import TASKS, leveled, microworld
+from tasks import TASKS, leveled
 from tasks.errors import UserError, nearest
+from tasks.microworld.passages import Mixture
+from tasks.microworld.write import write
 from tasks.show import show
 from tasks.source.folder import Folder, find
 from tasks.source.hub import Hub
@@ -86,7 +88,7 @@ def _root(given: argparse.Namespace, stack: ExitStack) -> str:
     if given.source == "folder":
         raise UserError("--source folder needs --path DIR, the folder that holds the files.")
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="world-"))
-    microworld.write(folder, seed=given.seed, documents=SAMPLE_WORLD)
+    write(folder, seed=given.seed, documents=SAMPLE_WORLD)
     return folder
 
 
@@ -187,8 +189,8 @@ def _world(given: argparse.Namespace, stack: ExitStack) -> int:
     if given.documents < 1:
         raise UserError("--documents must be at least 1.")
     wanted = {name: getattr(given, name) for name in ("levels", "distance", "distractors")}
-    mixture = microworld.Mixture(**{name: value for name, value in wanted.items() if value})
-    microworld.write(given.out, seed=given.seed, documents=given.documents, mixture=mixture)
+    mixture = Mixture(**{name: value for name, value in wanted.items() if value})
+    write(given.out, seed=given.seed, documents=given.documents, mixture=mixture)
     print(f"wrote the world of seed {given.seed} to {given.out}")
     return 0
 

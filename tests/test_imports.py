@@ -108,8 +108,8 @@ def own_imports(path: Path, known: Container[str]) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            inside = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in known else node.module for name in inside}
+            # A module of a package comes with the package, whatever its `__init__` imports.
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return {name for name in found if name in known}
 
 

@@ -15,7 +15,8 @@ from harness.steps.corpus import Corpus
 from harness.steps.dataset import SPLITS, Dataset
 from harness.steps.step import Step, slug
 from harness.steps.world import World
-from tasks import TASKS, microworld
+from tasks import TASKS
+from tasks.microworld.write import VERSION
 from tasks.source import files
 from tasks.source.folder import Folder
 from tasks.source.hub import Hub
@@ -43,7 +44,7 @@ class Sources:
         """The built-in world at the grid's size."""
         data = self.grid.data
         documents = data.documents or self.scale.documents
-        spec = World(data.seed, documents, self.scale.world, microworld.VERSION)
+        spec = World(data.seed, documents, self.scale.world, VERSION)
         return Step("world", f"world-{documents}-s{data.seed}", spec)
 
     def corpus(self, variant: Variant) -> Step[Corpus]:

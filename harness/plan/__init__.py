@@ -1,15 +1,19 @@
 """What would be done, what it would cost, and why a step would run again."""
 
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from types import ModuleType
-
-from harness import python  # `plan` itself would hide this package's module of that name
+from typing import Any
 
 
 class _Callable(ModuleType):
     """`harness.plan(grid)` works although this package has the same name."""
 
-    __call__ = staticmethod(python.plan)
+    @property
+    def __call__(self) -> Callable[..., Any]:
+        # Found when it is called: it is built on what is in this package.
+        return import_module("harness.python").plan
 
 
 sys.modules[__name__].__class__ = _Callable

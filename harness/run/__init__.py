@@ -1,15 +1,19 @@
 """How steps are run: in this process or on Ray, until the plan is done."""
 
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from types import ModuleType
-
-from harness.python import run
+from typing import Any
 
 
 class _Callable(ModuleType):
     """`harness.run(grid)` works although this package has the same name."""
 
-    __call__ = staticmethod(run)
+    @property
+    def __call__(self) -> Callable[..., Any]:
+        # Found when it is called: it is built on what is in this package.
+        return import_module("harness.python").run
 
 
 sys.modules[__name__].__class__ = _Callable

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from harness.errors import UserError
 from harness.steps.step import Work
-from tasks import microworld
+from tasks.microworld.write import VERSION, Sizes, write
 
 
 @dataclass(frozen=True)
@@ -17,17 +17,15 @@ class World:
     seed: int = 0
     documents: int = 5000
     scale: float = 1.0  # of the tasks' sizes
-    generator: int = 1  # `tasks.microworld.VERSION`: other bytes from the same seed
+    generator: int = 1  # `tasks.microworld.write.VERSION`: other bytes from the same seed
 
     def run(self, work: Work) -> None:
         """Write the world's folder layout into the step's folder."""
-        if self.generator != microworld.VERSION:
+        if self.generator != VERSION:
             raise UserError(
                 f"this world was asked of generator {self.generator}, "
-                f"but the one installed is {microworld.VERSION}"
+                f"but the one installed is {VERSION}"
             )
-        sizes = microworld.Sizes().scaled(self.scale)
-        counts = microworld.write(
-            work.folder, seed=self.seed, documents=self.documents, sizes=sizes
-        )
+        sizes = Sizes().scaled(self.scale)
+        counts = write(work.folder, seed=self.seed, documents=self.documents, sizes=sizes)
         work.log("written", documents=self.documents, counts=counts)

@@ -1,6 +1,8 @@
 """The built-in world: documents and every task's files from one small world, with an oracle.
 
-    from tasks.microworld import Mixture, Sizes, write
+    from tasks.microworld.passages import Mixture
+    from tasks.microworld.write import Sizes, write
+
     write("world", seed=0, documents=5000, sizes=Sizes().scaled(0.5), mixture=Mixture())
 
 writes files in the publishers' formats and layout, which a `tasks.source.folder.Folder("world")`
@@ -62,8 +64,3 @@ say what can be so, `passages` puts it among other sentences, `superglue`, `gene
 text, `write` and `layout` make files; `world`, `reading` and `oracle` answer rows from their text
 alone.
 """
-
-from tasks.microworld.passages import Dial, Mixture
-from tasks.microworld.write import VERSION, Sizes, write
-
-__all__ = ["VERSION", "Dial", "Mixture", "Sizes", "write"]

@@ -7,7 +7,7 @@ import pytest
 
 from harness.grid import load as grids
 from harness.grid.expansion import Cell, expand
-from tasks import microworld
+from tasks.microworld.write import Sizes, write
 
 Made = Callable[..., Cell]
 
@@ -96,7 +96,7 @@ def test_other_conditions_are_the_same_computation_where_nothing_else_changes(ma
 
 def test_real_files_never_sign_like_the_built_in_world(made: Made, tmp_path: Path):
     root = tmp_path / "data"
-    microworld.write(root, seed=0, documents=20, sizes=microworld.Sizes().scaled(0.02))
+    write(root, seed=0, documents=20, sizes=Sizes().scaled(0.02))
     data = f"data: {{kind: folder, root: {root}, corpus: {{path: corpus/train.jsonl}}}}"
     before = made(data).conditions
     assert "|data:folder#" in before and before != made().conditions
@@ -107,7 +107,7 @@ def test_real_files_never_sign_like_the_built_in_world(made: Made, tmp_path: Pat
 
 def test_a_row_that_reads_another_corpus_says_so(made: Made, tmp_path: Path):
     root = tmp_path / "data"
-    microworld.write(root, seed=0, documents=20, sizes=microworld.Sizes().scaled(0.02))
+    write(root, seed=0, documents=20, sizes=Sizes().scaled(0.02))
     corpora = "corpus: {path: corpus/train.jsonl}, larger_corpus: {path: corpus/heldout.jsonl}"
     data = f"data: {{kind: folder, root: {root}, {corpora}}}"
     large, roberta = (

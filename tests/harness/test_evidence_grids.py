@@ -12,7 +12,7 @@ from harness.grid import load as grids
 from harness.grid.expansion import Expansion, expand
 from harness.plan import estimate
 from harness.steps.step import Step
-from tasks import microworld
+from tasks.microworld.write import Sizes, write
 from tests.glm import foreign
 
 ABLATIONS = Path(__file__).resolve().parents[2] / "ablations"
@@ -63,7 +63,7 @@ def test_scaling_gives_four_objectives_three_sizes_and_two_budgets_of_equal_posi
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built-in world's files under the names of real ones."""
     root = tmp_path_factory.mktemp("data")
-    microworld.write(root, seed=0, documents=20, sizes=microworld.Sizes().scaled(0.02))
+    write(root, seed=0, documents=20, sizes=Sizes().scaled(0.02))
     (root / "corpus").mkdir(exist_ok=True)
     with lzma.open(root / "corpus/wiki_docs.jsonl.xz", "wt") as corpus:
         corpus.write(json.dumps({"id": "0", "title": "Tea", "text": "Tea is a drink."}) + "\n")

@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from harness.run import command
 from results.explanation import explain
-from tasks import microworld
+from tasks.microworld.write import Sizes, write
 
 GRID = """\
 scale: micro
@@ -26,7 +26,7 @@ def leaky(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str], set
     """A grid whose training rows and corpus hold some dev rows, run; and the ids of these."""
     top = tmp_path_factory.mktemp("leaky")
     root = top / "data"
-    microworld.write(root, seed=0, documents=200, sizes=microworld.Sizes().scaled(0.5))
+    write(root, seed=0, documents=200, sizes=Sizes().scaled(0.5))
     rng = random.Random(0)
     dev = rows_of(root / "superglue/CB/val.jsonl")
     taught, told = rng.sample(dev[:99], 2), rng.sample(dev[:99], 2)

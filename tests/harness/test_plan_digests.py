@@ -14,7 +14,7 @@ import pytest
 
 from harness.grid import load as grids
 from harness.grid.expansion import expand
-from tasks import microworld
+from tasks.microworld.write import Sizes, write
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/golden/plan_digests.json"
@@ -28,7 +28,7 @@ GRIDS = sorted(
 
 def world(folder: Path) -> Path:
     """Files for the tasks that the hub has not."""
-    microworld.write(folder, seed=0, documents=20, sizes=microworld.Sizes().scaled(0.02))
+    write(folder, seed=0, documents=20, sizes=Sizes().scaled(0.02))
     return folder
 
 

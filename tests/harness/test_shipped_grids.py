@@ -16,7 +16,7 @@ from harness.plan import plan as plans
 from harness.plan import text as planned
 from harness.steps.step import Step
 from harness.store.store import Store
-from tasks import microworld
+from tasks.microworld.write import Sizes, write
 
 ROOT = Path(__file__).resolve().parents[2]
 GRIDS = sorted(
@@ -33,7 +33,7 @@ GOLDEN = json.loads((ROOT / "tests/golden/16_param_counts_init.json").read_text(
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files for the tasks that the hub has not: the built-in world's do."""
     path = tmp_path_factory.mktemp("data")
-    microworld.write(path, seed=0, documents=20, sizes=microworld.Sizes().scaled(0.02))
+    write(path, seed=0, documents=20, sizes=Sizes().scaled(0.02))
     return path
 
 

@@ -19,7 +19,7 @@ from harness.plan.why import why
 from harness.steps.step import Step
 from harness.store import manifest
 from harness.store.store import Store
-from tasks import microworld
+from tasks.microworld.write import Sizes, write
 
 Made = Callable[..., Expansion]
 
@@ -40,7 +40,7 @@ def made(tmp_path: Path) -> Made:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of files in the publishers' layout."""
     path = tmp_path_factory.mktemp("world")
-    microworld.write(path, seed=0, documents=40, sizes=microworld.Sizes().scaled(0.02))
+    write(path, seed=0, documents=40, sizes=Sizes().scaled(0.02))
     return path
 
 

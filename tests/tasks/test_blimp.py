@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tasks import microworld
 from tasks.language import blimp
 from tasks.language.blimp import BLIMP, FIELDS, PARADIGMS, TERMS
+from tasks.microworld.write import Sizes, write
 from tasks.source.folder import Folder
 from tasks.source.rows import load
 from tasks.spec import Answer, Compare, How, measures, questions
@@ -96,7 +96,7 @@ def test_a_row_without_a_sentence_is_a_fault(tmp_path):
 
 
 def test_the_world_has_minimal_pairs_of_its_own(tmp_path):
-    microworld.write(tmp_path, documents=1, sizes=microworld.Sizes().scaled(0.02))
+    write(tmp_path, documents=1, sizes=Sizes().scaled(0.02))
     rows = load(BLIMP, "dev", Folder(str(tmp_path))).rows
     assert {row["field"] for row in rows} == set(FIELDS)
     assert len({row["UID"] for row in rows[:9]}) == 9

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import TASKS, microworld
+from tasks import TASKS
 from tasks.blind import blinded
 from tasks.errors import UserError
+from tasks.microworld.write import Sizes, write
 from tasks.source.folder import Folder
 from tasks.source.rows import load
 from tasks.spec import How, Row
@@ -27,7 +28,7 @@ PASSAGES = {
 def world(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """The built-in world's files."""
     path = tmp_path_factory.mktemp("world")
-    microworld.write(path, seed=0, documents=20, sizes=microworld.Sizes().scaled(0.05))
+    write(path, seed=0, documents=20, sizes=Sizes().scaled(0.05))
     return Folder(str(path))
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import TASKS, microworld
+from tasks import TASKS
 from tasks.leakage import SHARE, N, apart, document, index, telling
+from tasks.microworld.write import Sizes, write
 from tasks.source.folder import Folder
 from tasks.source.rows import load
 
@@ -117,7 +118,7 @@ def test_nothing_crosses_from_one_document_into_the_next():
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("world")
-    microworld.write(path, seed=0, documents=1500, sizes=microworld.Sizes().scaled(0.25))
+    write(path, seed=0, documents=1500, sizes=Sizes().scaled(0.25))
     return path
 
 

@@ -14,23 +14,14 @@ from hypothesis import strategies as st
 
 from tasks import TASKS
 from tasks.errors import UserError
-from tasks.microworld import (
-    VERSION,
-    Dial,
-    Mixture,
-    Sizes,
-    corpus,
-    grammar,
-    oracle,
-    superglue,
-    write,
-)
+from tasks.microworld import corpus, grammar, oracle, superglue
 from tasks.microworld.causes import RULES
 from tasks.microworld.freshness import Registry
 from tasks.microworld.lexicon import GIVEN, KIND_OF, SURNAMES, Cast, pool
+from tasks.microworld.passages import Dial, Mixture
 from tasks.microworld.reading import sentences
 from tasks.microworld.senses import SENSES
-from tasks.microworld.write import MAKERS, rows
+from tasks.microworld.write import MAKERS, VERSION, Sizes, rows, write
 from tasks.source.folder import Folder
 from tasks.source.rows import load
 from tasks.spec import Cloze, How, Part, questions

@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from tasks.generation.rouge import rouge
-from tasks.microworld import Mixture, generation, oracle, reading
+from tasks.microworld import generation, oracle, reading
 from tasks.microworld.lexicon import Cast, pool
+from tasks.microworld.passages import Mixture
 from tasks.spec import Answer
 
 

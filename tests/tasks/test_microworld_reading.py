@@ -11,8 +11,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from tasks import TASKS
-from tasks.microworld import Mixture, generation, superglue
+from tasks.microworld import generation, superglue
 from tasks.microworld.lexicon import Cast, pool
+from tasks.microworld.passages import Mixture
 from tasks.microworld.scenes import FAMILIES, journey
 
 FIELDS = {
