@@ -79,6 +79,7 @@ class Entry:
     p: float | None = None
     marked: bool = False
     untestable: str = ""
+    leaked: Mapping[str, int] | None = None  # rows that its models have read, by where
     clean: Clean | None = None
     choices: tuple[Choice, ...] = ()
 
@@ -118,6 +119,7 @@ class Column:
     used: str = ""
     trained: str = ""
     cut: str = ""
+    task: str = ""
 
 
 def gathered(metric: str, records: Sequence[Record]) -> Entry:
@@ -145,6 +147,7 @@ def gathered(metric: str, records: Sequence[Record]) -> Entry:
         tuple(sorted({record["signature"] for record in records if record["signature"]})),
         _floors(done, higher),
         math.fsum(shares) / len(shares) if shares else None,
+        leaked=next((record["leaked"] for record in done if record.get("leaked")), None),
         clean=_clean(done, unit),
         choices=selection.choices(done),
     )
@@ -229,7 +232,10 @@ def interval(
         low, high = statistics.wilson(share, (half / 100) ** 2 / (share * (1 - share)))
         return 100 * low, 100 * high
     back = items.scale(unit).back
-    return back(mean - half), back(mean + half)
+    low, high = back(mean - half), back(mean + half)
+    return (low if unit == "ppl" else max(0.0, low)), (
+        min(100.0, high) if unit == "fraction" else high
+    )
 
 
 def examples(entry: Entry, level: float = statistics.LEVEL) -> tuple[float, float] | None:

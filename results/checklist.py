@@ -15,7 +15,7 @@ HEADS = ("Table", "Claim", "Verdict", "Difference", "Detectable", "p", "Runs", "
 def reading(verdicts: Sequence[Verdict]) -> str:
     """How to read the list: the family, the correction, the estimand."""
     size = sum(verdict.tested for verdict in verdicts)
-    tested = sum(v.p_holm is not None and not v.repeats for v in verdicts)
+    tested = _tested(verdicts)
     found = {v.difference.estimand for v in verdicts if v.difference and v.difference.error}
     over = " or ".join(sorted(found)) or statistics.TEXTS
     return (
@@ -25,6 +25,11 @@ def reading(verdicts: Sequence[Verdict]) -> str:
         "them tested; p is after Holm's correction, and verdicts are counted after it. "
         "Equivalent: within 2 points, or 2% of a perplexity."
     )
+
+
+def _tested(verdicts: Sequence[Verdict]) -> int:
+    """How many claims of the family had a p-value."""
+    return sum(verdict.p_holm is not None and not verdict.repeats for verdict in verdicts)
 
 
 def told(verdicts: Sequence[Verdict]) -> str:
@@ -172,7 +177,9 @@ def as_data(verdicts: Sequence[Verdict], facts: Mapping[str, str]) -> dict[str, 
             "level": statistics.LEVEL,
             "margins": dict(claims.MARGINS),
             "counts": dict(claims.counts(verdicts)),
+            "tested": _tested(verdicts),
         },
+        "headline": headline(verdicts),
         "claims": [_data(verdict) for verdict in verdicts],
     }
 

@@ -17,7 +17,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from results import gates, ledger, paper, samples, statistics
+from results import gates, items, ledger, paper, samples, statistics
 from results.cells import Entry, mean_of
 from results.ledger import Pretraining
 from results.paper import Claim
@@ -135,7 +135,8 @@ def _asked(claim: Claim, table: Table) -> Verdict:
     sides = [_side(kept, name) for name in ("over", "under")]
     difference = samples.difference(sides[0], sides[1])
     assert difference is not None
-    difference = replace(difference, mean=sign * difference.mean)
+    limit = items.LIMITS.get(unit, math.inf)
+    difference = replace(difference, mean=sign * difference.mean, limit=limit)
     lost = (_lost(kept, "over"), _lost(kept, "under"))
     worst = _worst(kept, sides, lost, sign, difference.mean) if any(map(len, lost)) else None
     margin = MARGINS.get(unit)
@@ -371,4 +372,4 @@ def counts(verdicts: Sequence[Verdict]) -> Mapping[str, int]:
 
 def shown_scale(unit: str, value: float) -> float:
     """A difference as a reader takes it: points, or percent of a perplexity."""
-    return 100 * (math.exp(value) - 1) if unit == "ppl" else value
+    return 100 * (items.scale(unit).back(value) - 1) if unit == "ppl" else value

@@ -7,6 +7,7 @@ from typing import Any
 from results import wording
 from results.cells import Clean, Entry
 from results.checklist import numbers
+from results.ledger import Pretraining
 from results.legend import legend
 from results.selection import Choice
 from results.tables import Line, Table
@@ -15,6 +16,18 @@ from results.tables import Line, Table
 def text(value: object) -> str:
     """JSON that is the same for the same value; what is not finite is null."""
     return json.dumps(_finite(value), indent=1, ensure_ascii=False) + "\n"
+
+
+def pretraining(run: Pretraining) -> Mapping[str, Any]:
+    """A pretraining's budget, or the reason why it is not known."""
+    return {
+        "variant": run.variant,
+        "seed": run.seed,
+        "folder": run.folder,
+        "used_by": list(run.labels),
+        "ledger": dict(run.ledger),
+        "reason": run.reason or None,
+    }
 
 
 def table(table: Table) -> Mapping[str, Any]:
@@ -31,6 +44,7 @@ def table(table: Table) -> Mapping[str, Any]:
             {
                 "id": c.id,
                 "label": c.label,
+                "task": c.task or None,
                 "metrics": list(c.metrics),
                 "examples": c.used or None,
                 "trained_on": c.trained or None,
@@ -117,6 +131,7 @@ def _entry(entry: Entry) -> Mapping[str, Any]:
         "p": entry.p,
         "marked": entry.marked,
         "not_testable": entry.untestable or None,
+        "found_rows": dict(entry.leaked) if entry.leaked else None,
         "without_found_rows": _clean(entry.clean) if entry.clean else None,
         "selection": _selection(entry) if entry.choices else None,
         "signatures": list(entry.signatures),

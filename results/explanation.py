@@ -146,7 +146,7 @@ def _selection(entry: Entry) -> list[str]:
     heads = ("seeds", "reported", "chosen", "last epoch", "gain")
     heads += ("first setting", "gain", "optimism")
     sign = 1 if entry.higher_is_better else -1
-    rows = [heads]
+    rows: list[tuple[str, ...]] = [heads]
     for one in entry.choices:
         epoch = f"epoch {one.epoch} of {one.epochs}" if one.epoch else ""
         settings = ", ".join(f"{name}={value}" for name, value in (one.settings or {}).items())

@@ -20,13 +20,15 @@ def printed(table: Table) -> "pd.DataFrame":
     """The table as it is printed: a line a system, the text of each cell."""
     import pandas as pd
 
-    notes = wording.footnotes(table)
+    notes, barred = wording.footnotes(table), wording.gates(table)
     heads = [" ".join(filter(None, wording.header(column))) for column in table.columns]
     rows = [
         [
             wording.seeds(line),
             *(
-                " ".join(piece.text for piece in wording.pieces(line.cells[column.id], notes))
+                " ".join(
+                    piece.text for piece in wording.pieces(line.cells[column.id], notes, barred)
+                )
                 for column in table.columns
             ),
         ]
@@ -38,7 +40,7 @@ def printed(table: Table) -> "pd.DataFrame":
 
 def html(table: Table) -> str:
     """The printed table for a notebook, with its notes: nothing of it needs a style sheet."""
-    notes = [f"[{index}] {reason}" for reason, index in wording.footnotes(table).items()]
+    notes = [f"{at} {reason}" for at, reason in wording.reasons(table)]
     said = [escapes.html(text) for text in (*legend(table), *table.notes, *notes)]
     items = "".join(f"<li>{text}</li>" for text in said)
     heading = escapes.html(wording.heading(table))

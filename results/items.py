@@ -41,6 +41,10 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _exp(value: float) -> float:
+    return math.exp(min(value, 700.0))  # what is larger is no number any more
+
+
 def _log(value: Any) -> Any:
     import numpy as np
 
@@ -50,9 +54,12 @@ def _log(value: Any) -> Any:
 # A metric's own values -> where they are averaged and compared: points, or the log of perplexity.
 SCALES: Mapping[str, Scale] = {
     "fraction": Scale(_percent, _same),
-    "ppl": Scale(_log, math.exp),
+    "ppl": Scale(_log, _exp),
     "bits": Scale(_same, _same),
 }
+
+# Beyond which no difference of two values can be, on the unit's scale.
+LIMITS: Mapping[str, float] = {"fraction": 100.0}
 
 
 def scale(unit: str) -> Scale:

@@ -29,8 +29,6 @@ def legend(table: Table, intervals: bool = True) -> list[str]:
             f"▲ better, ▼ worse than {reference}: at 5% for the whole table, with one pooled "
             "error a column, Dunnett's correction over rows and Holm's over columns."
         )
-    if any(entry.untestable for entry in entries):
-        said.append(f"Shaded: not to be compared with {reference}; reasons are in tables.json.")
     statuses = {entry.paper.status for entry in entries if entry.paper}
     if "confirmed" in statuses:
         said.append("paper x: printed in the paper, seen in a named source.")

@@ -41,7 +41,7 @@ def index(
         "grid": grid.grid,
         "headline": checklist.headline(verdicts),
         "controls": checklist.controls(tables),
-        "facts": _facts(grid, tables, runs),
+        "facts": [(wording.said(name), text) for name, text in facts(grid, runs).items()],
         "links": links,
         "reading": checklist.reading(verdicts) if verdicts else "",
         "heads": checklist.HEADS,
@@ -80,14 +80,13 @@ def _inlined(drawings: Mapping[str, str], name: str, label: str) -> str:
     return layout.markup(drawing.inlined(drawings[name], escapes.html(label), name))
 
 
-def _facts(
-    grid: Manifest, tables: Sequence[Table], runs: Sequence[Pretraining]
-) -> list[tuple[str, str]]:
-    facts = dict(setting.facts(grid))
-    if facts:
-        facts["examples"] = setting.examples(grid)
-        facts["cost"] = ledger.spent(grid, runs)
-    return [(wording.said(name), text) for name, text in facts.items() if text]
+def facts(grid: Manifest, runs: Sequence[Pretraining]) -> dict[str, str]:
+    """What was run, by name, with its examples and its cost; empty where it is not on record."""
+    known = dict(setting.facts(grid))
+    if known:
+        known["examples"] = setting.examples(grid)
+        known["cost"] = ledger.spent(grid, runs)
+    return {name: text for name, text in known.items() if text}
 
 
 def _claim(verdict: Verdict) -> list[tuple[str, str]]:

@@ -7,14 +7,14 @@ so that nothing in them is markup, a macro or a spreadsheet formula.
 import csv as csv_module
 import io
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from results import escapes, layout, wording
 from results.cells import Column, Entry
 from results.escapes import clean
 from results.legend import legend
 from results.tables import Line, Table
-from results.wording import footnotes, header, heading, pieces
+from results.wording import footnotes, gates, header, heading, pieces
 
 CSV_HEADER = (
     *("table", "row", "label", "group", "column", "metric", "kind", "mean", "sd", "pretrainings"),
@@ -29,7 +29,7 @@ CSV_HEADER = (
 
 def markdown(table: Table) -> str:
     """GitHub-flavoured Markdown; a cell's lines are separated by <br>."""
-    notes = footnotes(table)
+    notes, barred = footnotes(table), gates(table)
     heads = ["System", "Seeds"]
     heads += [
         " ".join(filter(None, map(escapes.markdown, header(column)))) for column in table.columns
@@ -41,7 +41,7 @@ def markdown(table: Table) -> str:
         cells = [
             "<br>".join(
                 escapes.markdown(p.text, brackets=True)
-                for p in pieces(line.cells[column.id], notes)
+                for p in pieces(line.cells[column.id], notes, barred)
             )
             for column in table.columns
         ]
@@ -49,7 +49,7 @@ def markdown(table: Table) -> str:
             f"| {' | '.join([escapes.markdown(line.label), wording.seeds(line), *cells])} |"
         )
     said = [f"- {escapes.markdown(text)}" for text in (*legend(table), *table.notes)]
-    said += [f"- [{index}] {escapes.markdown(reason)}" for reason, index in notes.items()]
+    said += [f"- {at} {escapes.markdown(reason)}" for at, reason in wording.reasons(table)]
     below = "\n\n" + "\n".join(said) if said else ""
     above = "".join(f"{escapes.markdown(text)}\n\n" for text in _about(table))
     return f"### {escapes.markdown(heading(table))}\n\n{above}" + "\n".join(rows) + below + "\n"
@@ -104,21 +104,21 @@ def _record(table: Table, line: Line, column: Column, entry: Entry) -> tuple:
 
 def latex(table: Table) -> str:
     r"""A table* with booktabs rules; it needs \usepackage{booktabs} and nothing else."""
-    notes = footnotes(table)
+    notes, barred = footnotes(table), gates(table)
     rows = [
         {
             "group": group,
             "label": line.label,
             "seeds": wording.seeds(line),
             "cells": [
-                [piece.text for piece in pieces(line.cells[column.id], notes)]
+                [piece.text for piece in pieces(line.cells[column.id], notes, barred)]
                 for column in table.columns
             ],
         }
         for line, group in _grouped(table)
     ]
     said = [*_about(table), *legend(table), *table.notes]
-    said += [f"[{index}] {reason}" for reason, index in notes.items()]
+    said += [f"{at} {reason}" for at, reason in wording.reasons(table)]
     heads = [[part for part in header(column) if part] for column in table.columns]
     values = {"caption": heading(table), "heads": heads, "rows": rows, "said": said}
     return layout.latex("table.tex.j2", values)
@@ -126,7 +126,7 @@ def latex(table: Table) -> str:
 
 def terminal(table: Table) -> str:
     """Plain text: per row our means, below them half their intervals and the paper's numbers."""
-    notes = footnotes(table)
+    notes, barred = footnotes(table), gates(table)
     heads = [header(column) for column in table.columns]
     rows: list[list[str]] = [["System", "Seeds", *(label for label, _, _ in heads)]]
     if any(metrics for _, metrics, _ in heads):
@@ -139,7 +139,7 @@ def terminal(table: Table) -> str:
     for line, group in _grouped(table):
         if group:
             breaks[len(rows)] = group
-        rows += _terminal_rows(table, line, notes)
+        rows += _terminal_rows(table, line, notes, barred)
     rows = [[_clip(text, 44 if not i else 24) for i, text in enumerate(row)] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     width = max(96, sum(widths) + 2 * len(widths) - 2)
@@ -153,19 +153,21 @@ def terminal(table: Table) -> str:
         cells = [row[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(row[1:], widths[1:]))]
         out.append("  ".join(cells).rstrip())
     below = [*legend(table, intervals=False), *table.notes]
-    below += [f"[{index}] {reason}" for reason, index in notes.items()]
+    below += [f"{at} {reason}" for at, reason in wording.reasons(table)]
     out += ["", *(textwrap.fill(clean(text), width, subsequent_indent="  ") for text in below)]
     return "\n".join(out) + "\n"
 
 
-def _terminal_rows(table: Table, line: Line, notes: dict[str, int]) -> list[list[str]]:
+def _terminal_rows(
+    table: Table, line: Line, notes: dict[str, int], barred: Mapping[str, str]
+) -> list[list[str]]:
     cells = [line.cells[column.id] for column in table.columns]
     means, spreads, short = [], [], []
     for entries in cells:
         if all(entry.summary is None for entry in entries):
             means.append(wording.dash(entries[0], notes, words=False))
         else:
-            means.append("/".join(_mean(entry) for entry in entries))
+            means.append("/".join(_mean(entry, barred) for entry in entries))
         halves = [_half(entry) for entry in entries]
         known = ["–" if half is None else f"±{wording.number(half, half)}" for half in halves]
         spreads.append("/".join(known) if any(half is not None for half in halves) else "")
@@ -182,10 +184,11 @@ def _terminal_rows(table: Table, line: Line, notes: dict[str, int]) -> list[list
     return rows
 
 
-def _mean(entry: Entry) -> str:
+def _mean(entry: Entry, barred: Mapping[str, str]) -> str:
     if entry.summary is None:
         return "—"
-    return wording.number(entry.summary.mean, _half(entry)) + wording.mark(entry)
+    letter = f"[{barred[entry.untestable]}]" if entry.untestable in barred else ""
+    return wording.number(entry.summary.mean, _half(entry)) + wording.mark(entry) + letter
 
 
 def _half(entry: Entry) -> float | None:

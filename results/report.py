@@ -61,7 +61,13 @@ def write(store: Path | str, grid: str) -> list[Path]:
         files["claims.md"] = checklist.markdown(verdicts, setting.place(read))
         files["claims.json"] = data.text(checklist.as_data(verdicts, setting.facts(read)))
     files["tables.json"] = data.text(
-        {"budget": ledger.matched(runs, read.match), "tables": [data.table(t) for t in built]}
+        {
+            "facts": page.facts(read, runs),
+            "controls": checklist.controls(built),
+            "budget": ledger.matched(runs, read.match),
+            "pretrainings": [data.pretraining(run) for run in runs],
+            "tables": [data.table(table) for table in built],
+        }
     )
 
     on_the_way = learning_curves.points(read)

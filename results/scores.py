@@ -122,7 +122,7 @@ def records(grid: Manifest) -> list[dict[str, Any]]:
             )
             row.update(_outcome(cell, name, read.get(folder)))
             if row["status"] == "done":
-                row.update(_beside(grid, cell, name, row["unit"], first=name == names[0]))
+                row.update(_beside(grid, cell, name, str(row["unit"]), first=name == names[0]))
             rows.append(row)
     return rows
 
@@ -134,7 +134,7 @@ def _beside(
     scale = 100.0 if unit == "fraction" else 1.0
     clean = cell.get("clean") or {}
     without = (clean.get("metrics") or {}).get(metric) or {}
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"leaked": cell.get("leaked")}
     if without.get("value") is not None:
         own = {"value": scale * without["value"], "n": without["n"], "score": clean["score"]}
         found["clean"] = own

@@ -104,6 +104,7 @@ class Difference:
     n: tuple[int, int]
     error: Error | None = None
     level: float = LEVEL
+    limit: float = math.inf  # beyond which no difference can be
 
     @property
     def estimand(self) -> str:
@@ -125,12 +126,12 @@ class Difference:
     @property
     def low(self) -> float | None:
         """The interval's lower end."""
-        return None if self.half is None else self.mean - self.half
+        return None if self.half is None else max(self.mean - self.half, -self.limit)
 
     @property
     def high(self) -> float | None:
         """The interval's upper end."""
-        return None if self.half is None else self.mean + self.half
+        return None if self.half is None else min(self.mean + self.half, self.limit)
 
     @property
     def p(self) -> float | None:

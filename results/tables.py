@@ -87,7 +87,11 @@ def _table(
     printed = paper.table(spec["id"])
     columns = [
         Column(
-            c["id"], c["label"], tuple(c["metrics"]), **setting.column(grid, spec["id"], c["id"])
+            c["id"],
+            c["label"],
+            tuple(c["metrics"]),
+            **setting.column(grid, spec["id"], c["id"]),
+            task=c["task"],
         )
         for c in spec["columns"]
     ]
@@ -250,7 +254,8 @@ def _column(
         examples, clusters = samples.examples_of(several[row], own)
         error = Error(variance * (1 / n[0] + 1 / n[1]), freedom, examples, clusters)
         p = statistics.dunnett(mean / error.deviation, error.freedom(), loadings)
-        found[row] = Difference(mean, n, error), p, gate
+        limit = items.LIMITS.get(entry.unit, math.inf)
+        found[row] = Difference(mean, n, error, limit=limit), p, gate
     return found
 
 

@@ -34,7 +34,7 @@ TAKEN = (
 
 def html(table: Table) -> str:
     """A <figure> with the table, its caption, switches and notes; styled by the page around it."""
-    notes, gates = wording.footnotes(table), _gates(table)
+    notes, gates = wording.footnotes(table), wording.gates(table)
     reference = next((line.label for line in table.lines if line.id == table.reference), "")
     values = {
         "id": table.id,
@@ -46,7 +46,7 @@ def html(table: Table) -> str:
         "heads": [head for column in table.columns for head in _heads(column)],
         "groups": _groups(table, notes, gates),
         "several": any(len(column.metrics) > 1 for column in table.columns),
-        "legend": [*_legend(table), *table.notes],
+        "legend": [*legend(table), *table.notes],
         "notes": [(str(index), reason) for reason, index in notes.items()],
         "gates": [(letter, reason) for reason, letter in gates.items()],
     }
@@ -139,29 +139,3 @@ def _gap(entry: Entry) -> str:
     text = wording.signed(entry.summary.mean - entry.paper.value)
     recalled = entry.paper.status != "confirmed"
     return f"≈{text}ʳ from the recalled" if recalled else f"{text} from the paper"
-
-
-def _gates(table: Table) -> dict[str, str]:
-    """Every reason why a comparison cannot be made, with a letter, in order of appearance."""
-    found: dict[str, str] = {}
-    for line in table.lines:
-        for column in table.columns:
-            for entry in line.cells[column.id]:
-                if entry.untestable and entry.summary:
-                    found.setdefault(entry.untestable, _letters(len(found)))
-    return found
-
-
-def _letters(index: int) -> str:
-    """a, b, ..., z, aa, ab, ..."""
-    text = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        text = chr(ord("a") + rest) + text
-    return text
-
-
-def _legend(table: Table) -> list[str]:
-    """The table's legend; why a cell is grey stands on the page itself."""
-    return [text for text in legend(table) if not text.startswith("Shaded")]

@@ -6,7 +6,7 @@ holds after the corrections for many rows (Dunnett) and many columns (Holm).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from results.cells import Column, Entry, Summary
@@ -30,6 +30,7 @@ METRICS = {
     "twins": "Twins",
 }
 MARKS = {True: "▲", False: "▼"}
+LARGE = 10_000  # from which on numbers are written with a power of ten
 
 
 @dataclass(frozen=True)
@@ -105,23 +106,34 @@ def number(value: float, half: float | None = None) -> str:
 
     >>> number(61.234, 12.0), number(61.234, 1.2), number(61.234, 0.012), number(170_000.0)
     ('61', '61.2', '61.234', '1.7e+05')
+    >>> number(170_000.0, 800.0)
+    '1.7000e+05'
     """
-    if abs(value) >= 10_000:
-        return f"{value:.1e}"
+    if abs(value) >= LARGE:
+        return f"{value:.{_figures(value, half)}e}"
     return f"{value:.{_decimals(half)}f}"
 
 
 def signed(value: float, half: float | None = None) -> str:
     """The same with its sign, and no sign before a zero."""
+    if abs(value) >= LARGE:
+        return f"{value:+.{_figures(value, half)}e}"
     text = f"{value:+.{_decimals(half)}f}"
     return text if float(text) else text[1:]
+
+
+def _figures(value: float, half: float | None) -> int:
+    """Decimals of a large number's power of ten, so that it differs from its interval's ends."""
+    if not half or not math.isfinite(half):
+        return 1
+    return min(12, max(1, math.floor(math.log10(abs(value))) - math.floor(math.log10(half)) + 1))
 
 
 def _decimals(half: float | None) -> int:
     """Decimals that leave the half-width two digits, or one where it begins with a large one."""
     if not half or not math.isfinite(half):
         return 1
-    return min(4, max(0, -math.floor(math.log10(half / 0.95)) + (half < 10)))
+    return min(12, max(0, -math.floor(math.log10(half / 0.95)) + (half < 10)))
 
 
 def mark(entry: Entry) -> str:
@@ -198,6 +210,35 @@ def footnotes(table: Table) -> dict[str, int]:
     return found
 
 
+def gates(table: Table) -> dict[str, str]:
+    """Every reason why a comparison cannot be made, with a letter, in order of appearance."""
+    found: dict[str, str] = {}
+    for line in table.lines:
+        for column in table.columns:
+            for entry in line.cells[column.id]:
+                if entry.untestable and entry.summary:
+                    found.setdefault(entry.untestable, _letters(len(found)))
+    return found
+
+
+def _letters(index: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    text = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        text = chr(ord("a") + rest) + text
+    return text
+
+
+def reasons(table: Table) -> list[tuple[str, str]]:
+    """What the numbers and letters in a table's cells point to, each with its text."""
+    reference = next((line.label for line in table.lines if line.id == table.reference), "")
+    said = [(f"[{index}]", reason) for reason, index in footnotes(table).items()]
+    barred = gates(table).items()
+    return said + [(f"[{at}]", f"not testable against {reference}: {why}") for why, at in barred]
+
+
 def dash(entry: Entry, notes: dict[str, int], words: bool = True) -> str:
     """ "— diverged@40 [2]", or without the words "—[2]"."""
     states = sorted(entry.states) if words else []
@@ -205,7 +246,9 @@ def dash(entry: Entry, notes: dict[str, int], words: bool = True) -> str:
     return f"—{status}[{notes[entry.reason]}]" if entry.reason in notes else f"—{status}".rstrip()
 
 
-def pieces(entries: Sequence[Entry], notes: dict[str, int]) -> list[Piece]:
+def pieces(
+    entries: Sequence[Entry], notes: dict[str, int], barred: Mapping[str, str]
+) -> list[Piece]:
     """A cell, line by line: ours per metric, seeds where some are missing, the paper's."""
     lines: list[Piece] = []
     if all(entry.summary is None for entry in entries):
@@ -216,7 +259,8 @@ def pieces(entries: Sequence[Entry], notes: dict[str, int]) -> list[Piece]:
             label = f"{METRICS.get(entry.metric, entry.metric)} " if len(entries) > 1 else ""
             text = ours(entry) if entry.summary else dash(entry, notes)
             kind = "not-testable" if entry.untestable else "ours"
-            said = Piece(kind, label + text, entry.untestable)
+            letter = f" [{barred[entry.untestable]}]" if entry.untestable in barred else ""
+            said = Piece(kind, label + text + letter, entry.untestable)
             lines.append(said if entry.summary else Piece("missing", label + text))
     short = partial(entries)
     if short:

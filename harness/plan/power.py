@@ -13,13 +13,10 @@ answers are not known yet: systems that agree on easy examples are told apart wi
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import yaml
-
-import results
 from harness.grid.expansion import Expansion
 from harness.plan.plan import Plan
 from harness.plan.text import aligned
@@ -27,12 +24,13 @@ from harness.run.progress import duration
 from harness.steps.dataset import Dataset
 from harness.store.about import examples
 from harness.store.store import Store
-from results import samples, tables
+from results import priors, samples, tables
 from results.cells import Entry
+from results.priors import Prior
 from results.statistics import POWER, Error
+from results.wording import number
 from tasks.errors import UserError
 
-PRIORS = Path(results.__file__).parent / "priors.yaml"
 MOST = 10_000  # pretrainings that are thought of
 SEEDED = ("pretrain", "finetune", "zeroshot", "score")  # kinds of step that a seed makes more of
 
@@ -101,36 +99,32 @@ class Column:
 
 def columns(grid_name: str, expansion: Expansion, store: Store) -> list[Column]:
     """The first metric of every task that the grid measures, where a spread of it is known."""
-    own, prior = measured(grid_name, expansion, store), priors()
+    own, prior = measured(grid_name, expansion, store), priors.read()
+    finetunings = Counter((c.table, c.row, c.column, c.pretrain_seed) for c in expansion.cells)
     found: dict[Place, Column] = {}
     for cell in expansion.cells:
         score = cell.trials[0].score
         place = (score.spec.task, score.spec.metrics[0])
-        spread = own.get(place) or prior.get(place)
-        if place in found or spread is None:
+        if place in found or (place not in own and place not in prior):
             continue
         dataset, split = score.inputs["dataset"], score.spec.split
         count = examples(dataset, split, store).get("used") or dataset.spec_of(Dataset).limits.get(
             split
         )
-        group = "language" if score.inputs["predictions"].kind == "zeroshot" else "finetuned"
+        trained = score.inputs["predictions"].kind == "finetune"
+        group = "finetuned" if trained else "language"
+        each = finetunings[cell.table, cell.row, cell.column, cell.pretrain_seed]
+        spread = own.get(place) or shipped(prior[place], each)
         found[place] = Column(group, *place, count, spread)
     return list(found.values())
 
 
-def priors(path: Path = PRIORS) -> dict[Place, Spread]:
-    """The spreads that ship, by task and metric."""
-    read: Mapping[str, Mapping[str, Mapping[str, float]]]
-    read = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return {
-        (task, metric): Spread(
-            facts["spread"],
-            None if facts["unit"] == "ppl" else independent(facts["mean"]),
-            "priors",
-        )
-        for task, metrics in read.items()
-        for metric, facts in metrics.items()
-    }
+def shipped(prior: Prior, finetunings: int) -> Spread:
+    """The spread of a prior, with so many finetunings of each pretraining."""
+    one = prior.example**2 if prior.example is not None else None
+    if one is None and prior.unit == "fraction":
+        one = independent(prior.mean)
+    return Spread(prior.seeds(finetunings), one, "earlier priors" if prior.earlier else "priors")
 
 
 def independent(mean: float) -> float:
@@ -194,7 +188,7 @@ def told(found: Sequence[Column], pretrainings: int, plan: Plan, wanted: float |
     for column in found:
         row = [column.task, column.metric, _count(column.count)]
         row += [
-            "-" if value is None else f"{value:.1f}"
+            "-" if value is None else number(value, min(value, 9.0))
             for value in (column.detectable(pretrainings, texts=t) for t in (False, True))
         ]
         row.append(column.spread.source)

@@ -15,6 +15,7 @@ from harness.plan import power
 from harness.plan.power import Column, Spread
 from harness.run import command
 from harness.store.store import Store
+from results import priors
 from tasks import TASKS
 from tasks.spec import measures
 from tests.results.world import World, cell, column, row, table
@@ -64,10 +65,10 @@ def test_what_too_few_examples_cannot_show_no_number_of_pretrainings_shows():
 
 
 def test_the_shipped_priors_are_of_tasks_and_metrics_that_are_there():
-    found = power.priors()
+    found = priors.read()
     assert {task for task, _ in found} <= TASKS.keys() and len(found) > 20
-    for (task, metric), spread in found.items():
-        assert metric in measures(TASKS[task]) and spread.seeds > 0
+    for (task, metric), prior in found.items():
+        assert metric in measures(TASKS[task]) and prior.seeds(1) > 0 and prior.source
 
 
 def test_a_stores_own_runs_tell_the_spread(tmp_path: Path):
@@ -103,7 +104,7 @@ def test_a_plan_says_what_its_seeds_can_show_and_what_it_would_take(
     assert "3 pretrainings of each show with 80% power" in said
     (rte,) = (line.split() for line in said.splitlines() if line.startswith("rte "))
     assert rte[:3] == ["rte", "acc", "160"] and rte[5] == "priors"
-    spread = power.priors()["rte", "acc"]
+    spread = power.shipped(priors.read()["rte", "acc"], 1)
     expected = Column("finetuned", "rte", "acc", 160, spread).detectable(3, texts=False)
     assert float(rte[3]) == pytest.approx(expected, abs=0.05)
     assert "pretrainings in about" in said

@@ -13,6 +13,7 @@ from harness.run import command
 from harness.store.store import Store
 from results import figure, ledger, report, scores, tables
 from tests.present import present
+from tests.results.test_golden_page import read
 from tests.results.world import (
     SUPERGLUE,
     World,
@@ -254,6 +255,51 @@ def test_what_the_page_says_stands_beside_it_as_data(store):
     assert (len(cell["runs"]), cell["wanted"], cell["missing"]) == (4, 6, {"diverged@40": 2})
     assert cell["floors"] == {"constant": 50.0}
     assert cell["interval"][0] < cell["mean"] < cell["interval"][1]
+
+
+def test_all_that_the_page_says_is_in_the_data(tmp_path):
+    world = full(tmp_path)
+    rows = [row("a", paper="GLM_Large"), row("aa", control="aa"), row("half", control="planted")]
+    world.tables.append(table("controlled", rows, [column("rte")]))
+    for name, level in (("a", 0.7), ("aa", 0.701), ("half", 0.5)):
+        for seed in (1, 2, 3):
+            world.put(cell("controlled", name, "rte", seed), floor=0.3, acc=level + seed / 500)
+    report.write(world.write(), "full")
+    folder = tmp_path / "grids/full/tables"
+    page = read((folder / "index.html").read_text())
+    lines = page.splitlines()
+    told = json.loads((folder / "claims.json").read_text())
+    kept = json.loads((folder / "tables.json").read_text())
+
+    # The first screen: the headline, the family, controls and facts.
+    assert told["headline"] in lines
+    family = told["family"]
+    assert f"One family of {family['size']} claims, {family['tested']} of them tested" in page
+    assert len(kept["controls"]) == 2 and set(kept["controls"]) <= set(lines)
+    assert {"data", "examples", "cost", "commit"} <= kept["facts"].keys()
+    assert all(text in page for text in kept["facts"].values())
+    assert kept["budget"] in lines
+
+    # Tables: notes, reasons and gates.
+    for found in kept["tables"]:
+        assert [text for text in (*found["notes"], *found["legend"]) if text not in lines] == []
+    cells = [r["cells"].values() for t in kept["tables"] for r in t["rows"]]
+    entries = [entry for row in cells for found in row for entry in found]
+    reasons = {entry[key] for entry in entries for key in ("not_testable", "reason")}
+    assert [text for text in reasons - {None, ""} if text not in page] == []
+
+    # Claims: the verdict, what lost runs could change, and the second budget.
+    for claim in told["claims"]:
+        (line,) = (line for line in lines if f" | {claim['text']} | {claim['verdict']} | " in line)
+        assert ("at worst" in line) == (claim["worst_case"] is not None)
+        assert claim["reason"] in line and (claim["budget"] or "") in line
+        assert (" v " in line) == (claim["difference"] is not None)
+
+    # Budgets: a line for every pretraining.
+    for run in kept["pretrainings"]:
+        found = [line for line in lines if line.startswith(f"{run['variant']} | {run['seed']} | ")]
+        said = run["reason"] or f" | {run['ledger']['positions']:,} | "
+        assert any(said in line for line in found)
 
 
 def test_an_unreadable_predictions_file_costs_the_sample_not_the_report(tmp_path):

@@ -243,7 +243,8 @@ def test_a_difference_between_systems_at_the_floor_is_shaded_with_the_reason(wor
     grey = next(td for td in view.html(table).split("<td ") if 'class="not-testable"' in td)
     assert 'title="neither stands above' in grey
     assert "not testable [a]" in grey
-    assert "Shaded: not to be compared with ref" in render.markdown(table)
+    for text in (render.markdown(table), render.latex(table), render.terminal(table)):
+        assert "[a] not testable against ref: neither stands above" in " ".join(text.split())
 
 
 def test_a_systems_own_outputs_mixed_up_are_its_own_floor(world):
