@@ -134,7 +134,12 @@ def _rows(folder: Path) -> Iterator[tuple[Place, _Row]]:
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path} cannot be read as a grid's tables ({error})") from None
     for table in tables:
-        tasks = {column["id"]: column.get("task") for column in table["columns"]}
+        if any("task" not in column for column in table["columns"]):
+            raise UserError(
+                f"{path} does not say which tasks its columns are of: write it anew with "
+                "`python -m harness table GRID.yaml`"
+            )
+        tasks = {column["id"]: column["task"] for column in table["columns"]}
         facts = table["facts"]
         told = ("data", "commit", "finished")
         source = "; ".join(facts[name] for name in told if facts.get(name))

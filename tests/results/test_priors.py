@@ -1,5 +1,6 @@
 """Priors come from finished grids' own tables, and say from where."""
 
+import json
 import math
 
 import numpy as np
@@ -89,3 +90,14 @@ def test_a_folder_without_tables_is_a_users_error(tmp_path, capsys):
     assert priors.main([str(tmp_path), "--out", str(out)]) == 2
     assert "tables.json" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_tables_that_do_not_name_their_tasks_are_to_be_written_anew(tmp_path, capsys):
+    folder = measured(tmp_path)
+    read = json.loads((folder / "tables.json").read_text())
+    for shown in read["tables"]:
+        for each in shown["columns"]:
+            del each["task"]
+    (folder / "tables.json").write_text(json.dumps(read))
+    assert priors.main([str(folder), "--out", str(tmp_path / "priors.yaml")]) == 2
+    assert "python -m harness table" in capsys.readouterr().err
