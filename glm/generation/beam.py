@@ -103,14 +103,11 @@ def beam(model: Backbone, prompts: List[Prompt], search: Search) -> list[Found]:
     tokens_SK = torch.tensor([p.starts[:1] for p in prompts], device=device)
     sums_SK = torch.zeros(tokens_SK.shape, device=device, dtype=_wide(model))
     for used in range(limit):
+        reading = (model, cache, tokens_SK, [prompts[i] for i in alive], used)
         if search.mask is None:
-            hidden_RH = _step(model, cache, tokens_SK, prompts, alive, used)
+            hidden_RH = _step(*reading)
         else:
-            if used:
-                _step(model, cache, tokens_SK, prompts, alive, used - 1)
-            masks_SK = torch.full_like(tokens_SK, search.mask)
-            hidden_RH = _step(model, cache, masks_SK, prompts, alive, used)
-            cast(KeyValueCache, cache).forget()
+            hidden_RH = _step_masked(*reading, search.mask)
         log_RV = log_probabilities(model, hidden_RH, search)
         if used < search.min_length:
             log_RV[:, search.end] = -torch.inf
@@ -141,17 +138,28 @@ def beam(model: Backbone, prompts: List[Prompt], search: Search) -> list[Found]:
 
 
 def _step(
+    model: Backbone, cache: Cache, tokens_SK: torch.Tensor, prompts_S: List[Prompt], at: int
+) -> torch.Tensor:
+    """hidden_RH of a token of every beam, `at` tokens into the answers."""
+    places = [p.place(0, at, at) for p in prompts_S for _ in range(tokens_SK.shape[1])]
+    position_R, inner_R = torch.tensor(places, device=model.device).T
+    return model.step(cache, tokens_SK.flatten(), position_R, inner_R)
+
+
+def _step_masked(
     model: Backbone,
     cache: Cache,
     tokens_SK: torch.Tensor,
-    prompts: List[Prompt],
-    alive: List[int],
+    prompts_S: List[Prompt],
     at: int,
+    mask: int,
 ) -> torch.Tensor:
-    """hidden_RH of a token of every beam, `at` tokens into the answers."""
-    places = [prompts[i].place(0, at, at) for i in alive for _ in range(tokens_SK.shape[1])]
-    position_R, inner_R = torch.tensor(places, device=model.device).T
-    return model.step(cache, tokens_SK.flatten(), position_R, inner_R)
+    """hidden_RH of a mask behind what is written, which the cache forgets again."""
+    if at:
+        _step(model, cache, tokens_SK, prompts_S, at - 1)
+    hidden_RH = _step(model, cache, torch.full_like(tokens_SK, mask), prompts_S, at)
+    cast(KeyValueCache, cache).forget()
+    return hidden_RH
 
 
 def _wide(model: Backbone) -> torch.dtype:
@@ -207,6 +215,41 @@ def _going(finished, alive, best_S: List[float], length: int, limit: int, search
     ]
 
 
+@dataclass
+class _Filling:
+    """How far the blanks of one prompt are filled; `token` is what is fed next."""
+
+    prompt: Prompt
+    answers: list[Found]
+    blank: int = 0
+    inside: int = 0  # tokens fed of this blank's answer
+    token: int = 0
+
+    @classmethod
+    def of(cls, prompt: Prompt) -> "_Filling":
+        return cls(prompt, [Found((), 0.0) for _ in prompt.at], token=(*prompt.starts, 0)[0])
+
+    @property
+    def going(self) -> bool:
+        return self.blank < len(self.prompt.at)
+
+    def end(self, search: Search) -> int:
+        """The token that ends this blank's answer."""
+        return self.prompt.ends[self.blank] if self.prompt.ends else search.end
+
+    def write(self, chosen: int, score: float, ends: bool, deepest: int) -> None:
+        """Take the token that was chosen, and go on to the next blank where it ends this one."""
+        old = self.answers[self.blank]
+        tokens = old.tokens if ends else (*old.tokens, chosen)
+        self.answers[self.blank] = Found(tokens, old.score + score)
+        full = not self.prompt.grows and self.inside + 1 > deepest
+        if ends or full:
+            self.blank, self.inside = self.blank + 1, 0
+            self.token = self.prompt.starts[self.blank] if self.going else 0
+        else:
+            self.inside, self.token = self.inside + 1, chosen
+
+
 def fill(model: Backbone, prompts: List[Prompt], search: Search) -> list[list[Found]]:
     """Greedy answers to all blanks of each prompt, left to right, one pass over the source.
 
@@ -217,47 +260,33 @@ def fill(model: Backbone, prompts: List[Prompt], search: Search) -> list[list[Fo
     device = model.device
     limit = min(search.max_length, *(_room(model, p) for p in prompts if p.grows), 1 << 30)
     cache = model.prefill([p.source for p in prompts], search.pad, limit)
-    answers = [[Found((), 0.0) for _ in p.at] for p in prompts]
-    blank, inside = [0] * len(prompts), [0] * len(prompts)
-    alive = [i for i, p in enumerate(prompts) if p.at]
+    fillings = [_Filling.of(prompt) for prompt in prompts]
+    alive = [filling for filling in fillings if filling.going]
     if len(alive) < len(prompts):
-        cache.keep(torch.tensor(alive, dtype=torch.long, device=device))
-    token = [p.starts[0] if p.at else 0 for p in prompts]
+        going = [i for i, filling in enumerate(fillings) if filling.going]
+        cache.keep(torch.tensor(going, dtype=torch.long, device=device))
     stream_RU = torch.zeros((len(alive), 0), dtype=torch.long, device=device)
     deepest = model.rows - 2  # tokens of one blank for which there are inner positions
     for used in range(limit):
         if not alive:
             break
-        places = [prompts[i].place(blank[i], used, inside[i]) for i in alive]
+        places = [f.prompt.place(f.blank, used, f.inside) for f in alive]
         position_R, inner_R = torch.tensor(places, device=device).T
-        tokens_R = torch.tensor([token[i] for i in alive], device=device)
+        tokens_R = torch.tensor([f.token for f in alive], device=device)
         stream_RU = torch.cat([stream_RU, tokens_R[:, None]], 1)
-        ends = [prompts[i].ends[blank[i]] if prompts[i].ends else search.end for i in alive]
-        end_R = torch.tensor(ends, device=device)
+        end_R = torch.tensor([f.end(search) for f in alive], device=device)
         hidden_RH = model.step(cache, tokens_R, position_R, inner_R)
         log_RV = log_probabilities(model, hidden_RH, search, end_R)
-        early = [inside[i] < search.min_length for i in alive]
-        closed_R1 = torch.tensor(early, device=device)[:, None]
-        log_RV.scatter_(
-            1, end_R[:, None], torch.where(closed_R1, -torch.inf, log_RV.gather(1, end_R[:, None]))
-        )
+        early_R = torch.tensor([f.inside < search.min_length for f in alive], device=device)
+        log_RV[early_R, end_R[early_R]] = -torch.inf
         block_repeats(log_RV, stream_RU, search.ngram)
         best_R, next_R = log_RV.max(-1)
-        going = []
-        for r, (i, score, chosen) in enumerate(zip(alive, best_R.tolist(), next_R.tolist())):
-            old = answers[i][blank[i]]
-            words = old.tokens if chosen == ends[r] else (*old.tokens, chosen)
-            answers[i][blank[i]] = Found(words, old.score + score)
-            full = not prompts[i].grows and inside[i] + 1 > deepest
-            if chosen == ends[r] or full:
-                blank[i], inside[i] = blank[i] + 1, 0
-                token[i] = prompts[i].starts[blank[i]] if blank[i] < len(prompts[i].at) else 0
-            else:
-                inside[i], token[i] = inside[i] + 1, chosen
-            if blank[i] < len(prompts[i].at):
-                going.append(r)
+        chosen = zip(next_R.tolist(), best_R.tolist(), (next_R == end_R).tolist(), strict=True)
+        for filling, (token, score, ends) in zip(alive, chosen, strict=True):
+            filling.write(token, score, ends, deepest)
+        going = [r for r, filling in enumerate(alive) if filling.going]
         if len(going) < len(alive):
             kept_R = torch.tensor(going, dtype=torch.long, device=device)
             cache.keep(kept_R)
             stream_RU, alive = stream_RU[kept_R], [alive[r] for r in going]
-    return answers
+    return [filling.answers for filling in fillings]

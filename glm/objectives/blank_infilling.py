@@ -55,19 +55,12 @@ def infill(
     The other switches are those of `BlankInfilling`.
     """
     order = range(len(spans)) if order is None else order
-    written = {span: k for k, span in enumerate(order)}
-    left_to_right = sorted(range(len(spans)), key=lambda i: spans[i])
-    tokens: list[int] = []
-    blank = {}
-    at = 0
-    for i in left_to_right:
-        begin, stop = spans[i]
-        tokens += text[at:begin]
-        blank[i] = len(tokens)
-        shared = special.mask if mask is None else mask
-        tokens.append(special.sentinel_masks[written[i]] if sentinels else shared)
-        at = stop
-    tokens += text[at:]
+    shared = special.mask if mask is None else mask
+    marks = [shared] * len(spans)
+    if sentinels:
+        for k, i in enumerate(order):
+            marks[i] = special.sentinel_masks[k]
+    tokens, blank = _part_a(text, spans, marks)
     context = len(tokens)
     targets, first, second = [-1] * context, list(range(context)), [0] * context
     for k, i in enumerate(order):
@@ -86,6 +79,22 @@ def infill(
         np.array([first, second], np.int32),
         context,
     )
+
+
+def _part_a(
+    text: Sequence[int], spans: Sequence[tuple[int, int]], marks: Sequence[int]
+) -> tuple[list[int], dict[int, int]]:
+    """The text with a mark in each span's place, and where these are, by the spans' numbers."""
+    tokens: list[int] = []
+    blank: dict[int, int] = {}
+    at = 0
+    for i in sorted(range(len(spans)), key=lambda i: spans[i]):
+        begin, stop = spans[i]
+        tokens += text[at:begin]
+        blank[i] = len(tokens)
+        tokens.append(marks[i])
+        at = stop
+    return [*tokens, *text[at:]], blank
 
 
 @dataclass(frozen=True)

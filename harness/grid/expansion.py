@@ -23,6 +23,7 @@ from harness.grid.models import Models
 from harness.grid.overrides import Asked, asked, overrides, points, scaled, style_of, tuned
 from harness.grid.schema import Grid
 from harness.steps.checkpoint import Checkpoint
+from harness.steps.dataset import Dataset
 from harness.steps.finetune import Finetune, ZeroShot
 from harness.steps.leakage import Leakage
 from harness.steps.ngram import LIKELIHOODS, ORDERS, Ngram
@@ -272,52 +273,74 @@ class Cells:
         seed: int,
         blind: bool = False,
     ) -> Trial:
-        task, style, asked_for = asking.task, asking.style, asking.how
         changes = {**asking.tuning, **point}
-        settings = self._settings(asking, changes)
-        choice = len(points(self.grid.sweep)) > 1
-        select_on = "dev" if choice and table.split != "dev" else ""
-        body = pretrained.spec
-        # A level says what is measured: one finetuning, on rows of all levels, serves every level.
-        trained = unleveled(asked_for.options)
-        spec = Finetune(
-            task=task.name,
-            style=style,
+        spec = self._finetuning(table, asking, pretrained.spec, changes, seed, blind)
+        held_back = (spec.select_on, "dev" if spec.patience else "")
+        splits = tuple(dict.fromkeys(filter(None, ("train", spec.split, *held_back))))
+        dataset = self.models.sources.dataset(asking.task, splits)
+        inputs = _inputs(pretrained, dataset)
+        told = map(str, spec.options.values())
+        about = "-".join(filter(None, (spec.task, spec.mode, *told, "blind" if blind else "")))
+        seeds = f"s{pretrained.spec.seed}.{seed}"
+        name = slug(f"{asking.variant.short}-{about}-{spec.style}-{seeds}")
+        spec, carried = decided(spec, self.grid.known)
+        made = Step("finetune", name, spec, inputs, carried)
+        predicted = self.models.once(("finetune", made.digest), lambda: made)
+        return self._trial(changes, column, asking, predicted, dataset)
+
+    def _finetuning(
+        self,
+        table: Table,
+        asking: "Asking",
+        body: Pretrain | Checkpoint,
+        changes: Mapping[str, Any],
+        seed: int,
+        blind: bool,
+    ) -> Finetune:
+        """What is trained and asked, on which splits."""
+        how, settings = asking.how, self._settings(asking, changes)
+        return Finetune(
+            task=asking.task.name,
+            style=asking.style,
             objective=body.objective,
             split=table.split,
-            select_on=select_on,
-            pattern=asked_for.pattern,
-            mode=asked_for.mode,
-            options=trained,
+            select_on="dev" if self._chooses and table.split != "dev" else "",
+            pattern=how.pattern,
+            mode=how.mode,
+            # A level says what is measured: one finetuning, on rows of all levels, serves all.
+            options=unleveled(how.options),
             precision=self.models.precision,
             blind=blind,
             seed=seed,
             last=settings["patience"] > 0 and not blind,
             **settings,
         )
-        stops = settings["patience"] > 0
-        held_back = (select_on, "dev" if stops else "")
-        splits = tuple(dict.fromkeys(filter(None, ("train", table.split, *held_back))))
-        dataset = self.models.sources.dataset(task, splits)
-        inputs = _inputs(pretrained, dataset)
-        told = map(str, trained.values())
-        words = (task.name, asked_for.mode, *told, "blind" if blind else "")
-        about = "-".join(filter(None, words))
-        name = slug(f"{asking.variant.short}-{about}-{style}-s{body.seed}.{seed}")
-        spec, carried = decided(spec, self.grid.known)
-        made = Step("finetune", name, spec, inputs, carried)
-        predicted = self.models.once(("finetune", made.digest), lambda: made)
-        measured = (column, asking)
+
+    @property
+    def _chooses(self) -> bool:
+        """Whether the grid chooses among settings."""
+        return len(points(self.grid.sweep)) > 1
+
+    def _trial(
+        self,
+        changes: Mapping[str, Any],
+        column: Column,
+        asking: "Asking",
+        predicted: Step[Finetune],
+        dataset: Step[Dataset],
+    ) -> Trial:
+        """What is reported of a finetuning, and what it is selected by."""
+        spec = predicted.spec
         # What is reported is never what settings or epochs were chosen on: where both are dev, each
         # has its half.
-        part = "report" if (stops or choice) and table.split == "dev" else ""
-        reported = (*measured, table.split, predicted, dataset)
+        part = "report" if (spec.patience or self._chooses) and spec.split == "dev" else ""
+        reported = (column, asking, spec.split, predicted, dataset)
         score = self._score(*reported, part=part)
         last = self._score(*reported, LAST, part) if spec.last else None
         selection = score
-        if select_on:
-            selection = self._score(*measured, select_on, predicted, dataset, SELECT)
-        elif choice:
+        if spec.select_on:
+            selection = self._score(column, asking, spec.select_on, predicted, dataset, SELECT)
+        elif self._chooses:
             selection = self._score(*reported, part="select")
         return Trial(changes, predicted, score, selection, last=last)
 

@@ -74,32 +74,42 @@ def _pretraining(
         document.once(place, f"{variant.name} would have {said}: raise `positions`")
         return
 
-    # Memory of one training on one device.
-    parameters = replace(body, vocabulary=table_rows(ids)).parameters()
-    needed, there = parameters * TRAINING_BYTES / 1e9, _memory(grid)
-    if needed > there:
-        document.once(
-            place,
-            f"{variant.name} would have {parameters:,} parameters, which take {needed:,.0f} GB "
-            f"to train: there are {there:,.0f} (limits: {{memory_gb: ...}})",
-        )
+    heavy = _heavy(grid, replace(body, vocabulary=table_rows(ids)).parameters())
+    if heavy:
+        document.once(place, f"{variant.name} would have {heavy}")
         return
-
-    # Time at this machine's speed, as the plan estimates it.
     count = steps(variant, scale, grid.hyperparameters, grid.match, ids)
     count = settings.steps if "steps" in found.pretrain else count
     size = (settings.batch, settings.length, count)
-    flops = spent(variant.objective, body, ids, *size)["flops"]
+    slow = _slow(grid, spent(variant.objective, body, ids, *size)["flops"])
+    if slow:
+        document.once(place, f"{variant.name} would take {count:,} steps and {slow}")
+
+
+def _heavy(grid: Grid, parameters: int) -> str:
+    """What is too much about a training of so many parameters on one device, if anything is."""
+    needed, there = parameters * TRAINING_BYTES / 1e9, _memory(grid)
+    if needed <= there:
+        return ""
+    return (
+        f"{parameters:,} parameters, which take {needed:,.0f} GB to train: there are "
+        f"{there:,.0f} (limits: {{memory_gb: ...}})"
+    )
+
+
+def _slow(grid: Grid, flops: float) -> str:
+    """What is too much about a training of so many FLOPs at this machine's speed, as the plan
+    estimates it, if anything is."""
     if flops / SLOWEST < grid.limits.days * DAY:
-        return
+        return ""
     days = flops / _speed(grid) / DAY
-    if days > grid.limits.days:
-        document.once(
-            place,
-            f"{variant.name} would take {count:,} steps and {flops:.1e} FLOPs to pretrain, about "
-            f"{_long(days)} on this machine: at most {grid.limits.days:g} days are meant "
-            "(limits: {days: ...}, or machine: {gpus: {pretrain: ...}})",
-        )
+    if days <= grid.limits.days:
+        return ""
+    return (
+        f"{flops:.1e} FLOPs to pretrain, about {_long(days)} on this machine: at most "
+        f"{grid.limits.days:g} days are meant "
+        "(limits: {days: ...}, or machine: {gpus: {pretrain: ...}})"
+    )
 
 
 def _memory(grid: Grid) -> float:

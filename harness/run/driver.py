@@ -4,7 +4,10 @@ import importlib.util
 import os
 import socket
 import uuid
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 from harness.errors import UserError
 from harness.run import inline
@@ -41,40 +44,51 @@ def drive(
     suspects = trust(plan, store)
     states = store.states(plan)
     schedule = Schedule(plan, states, machine)
-    left = [digest for digest, state in states.items() if state != "done"]
-    if not left:
+    if set(states.values()) <= {"done"}:
         return schedule
+    progress = Progress(schedule, store, seconds or {}, quiet=quiet)
+    with _announced(store) as (session, stop_file):
+        stop = Stop(stop_file, resume, progress.close, guest)
+        stop.install()
+        progress.open()
+        for said in (_opening(states), *suspects):
+            progress.say(said)
+        try:
+            runner(machine)(schedule, store, session, progress, stop)
+        finally:
+            progress.close()
+            store.forget()
+            stop.uninstall()
+    return schedule
+
+
+@contextmanager
+def _announced(store: Store) -> Iterator[tuple[Mapping[str, object], Path]]:
+    """A session of this process, and the file that asks its steps to stop.
+
+    While the block runs, a note beside the store's steps says who is at work on them.
+    """
     session = {
         "id": f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
         "provenance": provenance.of_the_run(),
     }
+    _forget_the_dead(store)
     note = store.root / "sessions" / f"{session['id']}.json"
     stop_file = note.with_suffix(".stop")
-
-    def tidy() -> None:
+    write_json(note, {**locks.me(), **session["provenance"]})
+    try:
+        yield session, stop_file
+    finally:
         note.unlink(missing_ok=True)
         stop_file.unlink(missing_ok=True)
 
-    progress = Progress(schedule, store, seconds or {}, quiet=quiet)
-    stop = Stop(stop_file, resume, progress.close, guest)
-    _forget_the_dead(store)
-    write_json(note, {**locks.me(), **session["provenance"]})
-    stop.install()
-    progress.open()
-    partial = sum(states[digest] == "partial" for digest in left)
-    done = len(plan) - len(left)
+
+def _opening(states: Mapping[str, str]) -> str:
+    """What there is to do, in a line."""
+    count = Counter(states.values())
+    done, partial = count["done"], count["partial"]
     verb = "resuming" if done or partial else "starting"
-    progress.say(f"{verb}: {done} done, {partial} partial, {len(left) - partial} to do")
-    for suspect in suspects:
-        progress.say(suspect)
-    try:
-        runner(machine)(schedule, store, session, progress, stop)
-    finally:
-        progress.close()
-        store.forget()
-        stop.uninstall()
-        tidy()
-    return schedule
+    return f"{verb}: {done} done, {partial} partial, {len(states) - done - partial} to do"
 
 
 def _forget_the_dead(store: Store) -> None:
