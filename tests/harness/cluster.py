@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 STARTED = "Ray runtime started"
 RAY = str(Path(sys.executable).with_name("ray"))
 
@@ -134,10 +136,9 @@ def left_over(folder: Path, *, end: bool = False) -> list[str]:
 
 def _of(folder: Path) -> dict[int, str]:
     found = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            line = (path / "cmdline").read_bytes()
-            mark = f"RAY_TMPDIR={folder}/".encode()
-            if line and mark in (path / "environ").read_bytes():
-                found[int(path.name)] = line.replace(b"\0", b" ").decode(errors="replace")
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            where = process.environ().get("RAY_TMPDIR", "")
+            if where.startswith(f"{folder}/") and process.cmdline():
+                found[process.pid] = " ".join(process.cmdline())
     return found

@@ -1,5 +1,6 @@
 """A grid on a real cluster: a head and two more nodes, a token, a dashboard for this host only."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -12,8 +13,11 @@ from typing import Any
 
 import pytest
 
+import results
 from harness.store.store import Store
 from tests.harness.cluster import RAY, Cluster, cluster, left_over
+from tests.harness.test_plugins import GRID as OWN
+from tests.harness.test_plugins import MINE
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ablations", "glm", "harness", "results", "tasks")
@@ -94,6 +98,49 @@ def test_a_grid_runs_to_its_tables_on_the_cluster(runs: Any, how: str):
 
 def test_a_job_computes_the_bits_of_a_driver(runs: Any):
     assert scores(runs["job"][1]) == scores(runs["driver"][1])
+
+
+@pytest.fixture(scope="module")
+def strangers(there: Cluster, tmp_path_factory: Any) -> dict[str, tuple[str, Path]]:
+    """A grid with a plugin beside it and nothing of ours, run by a driver and as a job.
+
+    The package is where it would be installed, on every node.
+    """
+    folder, tmp = tmp_path_factory.mktemp("mine"), tmp_path_factory.mktemp("stores")
+    rows = [{"id": str(i), "place": f"town {i}", "label": i % 2} for i in range(8)]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "mine.py").write_text(MINE)
+    (folder / "grid.yaml").write_text(OWN.replace("EXECUTOR", "ray"))
+    installed = {"PYTHONPATH": str(ROOT)}
+    grid = [sys.executable, "-m", "harness.run", "grid.yaml", "--address", "auto", "--store"]
+    submit = [RAY, "job", "submit", "--address", there.dashboard, "--working-dir", "."]
+    submit += ["--runtime-env-json", json.dumps({"env_vars": installed}), "--"]
+    return {
+        "driver": (run(there, folder, *grid, str(tmp / "driver"), **installed), tmp / "driver"),
+        "job": (run(there, folder, *submit, *grid, str(tmp / "job")), tmp / "job"),
+    }
+
+
+@pytest.mark.parametrize("how", ["driver", "job"])
+def test_a_strangers_plugin_comes_with_the_steps_that_it_decides(strangers: Any, how: str):
+    said, store = strangers[how]
+    assert "A table of my own" in said and "Weather" in said, said
+    read = results.load(store, "grid")
+    assert set(read.row) == {"mine", "glm"} and read.value.notna().all(), read
+    plugged = {
+        f.name.split("-")[0]: json.loads(f.joinpath("spec.json").read_text())["spec"]
+        for f in Store(store).folders()
+        if f.parent.name == "pretrain"
+    }
+    assert {name: list(spec["plugins"]) for name, spec in plugged.items()} == {
+        "mine": ["mine.py"],
+        "glm": [],
+    }
+
+
+def test_a_strangers_job_computes_the_bits_of_a_driver(strangers: Any):
+    assert scores(strangers["job"][1]) == scores(strangers["driver"][1])
+    assert len(scores(strangers["job"][1])) == 2
 
 
 def test_without_the_token_the_dashboard_tells_nothing(there: Cluster):
