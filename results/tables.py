@@ -85,26 +85,12 @@ def _table(
     cells: Mapping[tuple[str, str, str, str], list[Record]],
 ) -> Table:
     printed = paper.table(spec["id"])
-    columns = [
-        Column(
-            c["id"],
-            c["label"],
-            tuple(c["metrics"]),
-            **setting.column(grid, spec["id"], c["id"]),
-            task=c["task"],
-        )
-        for c in spec["columns"]
-    ]
+    columns = _columns(grid, spec)
     average = bool(spec.get("average")) and "avg" not in {column.id for column in columns}
     labels = setting.labels(grid, spec)
     lines = []
     for row in spec["rows"]:
-        filled = {}
-        for column in columns:
-            found = [cells.get((spec["id"], row["id"], column.id, m), []) for m in column.metrics]
-            entries = tuple(map(gathered, column.metrics, found))
-            why = row.get("unasked", {}).get(column.id)
-            filled[column.id] = tuple(replace(e, reason=why) for e in entries) if why else entries
+        filled = {column.id: _entries(spec["id"], row, column, cells) for column in columns}
         if average:
             filled["avg"] = (averaged(filled, columns, printed),)
         lines.append(_line(grid, spec, row, labels[row["id"]], filled))
@@ -134,6 +120,32 @@ def _table(
         setting.place(grid),
         setting.facts(grid, spec["id"]),
     )
+
+
+def _columns(grid: scores.Manifest, spec: Mapping[str, Any]) -> list[Column]:
+    return [
+        Column(
+            each["id"],
+            each["label"],
+            tuple(each["metrics"]),
+            **setting.column(grid, spec["id"], each["id"]),
+            task=each["task"],
+        )
+        for each in spec["columns"]
+    ]
+
+
+def _entries(
+    table: str,
+    row: Mapping[str, Any],
+    column: Column,
+    cells: Mapping[tuple[str, str, str, str], list[Record]],
+) -> tuple[Entry, ...]:
+    """A row's numbers in a column, one a metric; one that is not asked says why."""
+    found = [cells.get((table, row["id"], column.id, metric), []) for metric in column.metrics]
+    entries = tuple(map(gathered, column.metrics, found))
+    why = row.get("unasked", {}).get(column.id)
+    return tuple(replace(each, reason=why) for each in entries) if why else entries
 
 
 def _line(
