@@ -30,12 +30,11 @@ def spent(
     sequences = batch * steps
     sentinels = objective.extra_tokens(shape.positions).sentinels
     with_table = replace(shape, vocabulary=table_rows(ids, sentinels))
-    width, square = each.padded(batch), each.padded(batch, power=2)
     return {
         "corpus_tokens": sequences * each.corpus_tokens,
         "positions": sequences * each.positions,
         "targets": sequences * each.targets,
-        "flops": sequences * with_table.training_flops(width, square, each.targets),
+        "flops": sequences * with_table.training_flops(each.extent(batch), each.targets),
     }
 
 

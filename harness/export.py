@@ -18,6 +18,7 @@ def export(step: str, out: Path, root: Path) -> str:
     `step` is its folder, or the beginning of its name below `pretrain/`.
     """
     from glm.models import gpt2
+    from glm.models.transformer import Transformer
     from glm.training import opening
     from glm.training.checkpoints import load
 
@@ -27,7 +28,8 @@ def export(step: str, out: Path, root: Path) -> str:
     given = opening.opened(folder)
     model = load(folder).model
     out.mkdir(parents=True, exist_ok=True)
-    if given.layout.kind == "causal" and not model.shape.inner:
+    causal = given.layout.kind == "causal" and not model.shape.inner
+    if causal and isinstance(model, Transformer):
         gpt2.write(out, model, given.tokenizer)
         return f"{out}: a GPT-2 of {model.shape.parameters():,} parameters, for transformers"
     opening.write(out, model, given.plain, asked.read(folder) or asked.Asked(given.layout))

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glm.data.extent import Extent
+
 MULTIPLE = 8  # of which every batch's width is one
 
 
@@ -87,6 +89,11 @@ class Batch:
         """Positions that bear loss."""
         return int(np.count_nonzero(self.weight_M > 0))
 
+    @property
+    def extent(self) -> Extent:
+        """What a forward pass goes over."""
+        return Extent.of(self.rows, self.width, *parts(self.document_BT, self.branch_BT))
+
     def visible(self) -> np.ndarray:
         """The attention rule as a matrix, (B, T, T) of bool: query, key. For tests and pictures."""
         same = self.document_BT[:, :, None] == self.document_BT[:, None, :]
@@ -98,6 +105,16 @@ class Batch:
 
 def round_up(size: int, multiple: int) -> int:
     return -(-size // multiple) * multiple
+
+
+def parts(document_BT: np.ndarray, branch_BT: np.ndarray) -> tuple[int, int]:
+    """Columns that hold Part A and Part B of every row, where each has a grid of its own: those of
+    the row with most, rounded up."""
+    real, later = document_BT >= 0, branch_BT > 0
+    longest = (int((real & part).sum(axis=1).max(initial=0)) for part in (~later, later))
+    width = document_BT.shape[1]
+    read, written = (min(round_up(size, MULTIPLE), width) for size in longest)
+    return read, written
 
 
 def laid(rows: Sequence[Sequence[Example]], pad: int = 0, multiple: int = MULTIPLE) -> Batch:

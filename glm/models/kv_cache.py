@@ -72,3 +72,40 @@ class KeyValueCache:
         weights_SNKX = scores_SNKX.masked_fill_(hidden_S1KX, -torch.inf).softmax(-1)
         attended_SNKD = weights_SNKX @ values[:, :, : self.used]
         return attended_SNKD.transpose(1, 2).flatten(0, 1)[:, :, None]
+
+
+@dataclass
+class PairCache:
+    """An encoder-decoder's cache: what the beams have written, and the source's own keys and values
+    for cross attention, once for all beams of a source."""
+
+    written: KeyValueCache
+    keys: list[Tensor]  # (S, N, D, T) each
+    values: list[Tensor]  # (S, N, T, D) each
+    hidden_ST: Tensor  # True where there is only padding
+
+    def reorder(self, origin_SK: Tensor) -> None:
+        """From now on beam k of source s continues what beam `origin_SK[s, k]` has written."""
+        self.written.reorder(origin_SK)
+
+    def keep(self, sources_S: Tensor) -> None:
+        """Go on with these sources only."""
+        self.written.keep(sources_S)
+        self.keys = [layer[sources_S] for layer in self.keys]
+        self.values = [layer[sources_S] for layer in self.values]
+        self.hidden_ST = self.hidden_ST[sources_S]
+
+    def add_source(self, k_SNTD: Tensor, v_SNTD: Tensor) -> None:
+        """Keep one more layer's keys and values of the sources."""
+        self.keys.append(k_SNTD.transpose(-1, -2).contiguous())
+        self.values.append(v_SNTD.contiguous())
+
+    def attend(self, layer: int, q_RN1D: Tensor) -> Tensor:
+        """(R, N, 1, D): what the tokens of the open step attend to of their source in `layer`."""
+        S, K, _ = self.written.hidden_SKX.shape
+        q_SNKD = q_RN1D.view(S, K, *q_RN1D.shape[1::2]).transpose(1, 2)
+        scores_SNKT = (q_SNKD * q_SNKD.shape[-1] ** -0.5) @ self.keys[layer]
+        hidden_S11T = self.hidden_ST[:, None, None]
+        weights_SNKT = scores_SNKT.masked_fill_(hidden_S11T, -torch.inf).softmax(-1)
+        attended_SNKD = weights_SNKT @ self.values[layer]
+        return attended_SNKD.transpose(1, 2).flatten(0, 1)[:, :, None]

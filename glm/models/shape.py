@@ -6,7 +6,8 @@ Apart from the model, so that plans and specs need no torch.
 import math
 from dataclasses import dataclass
 
-from glm.models.flops import parameter_count, training_flops
+from glm.data.extent import Extent
+from glm.models.flops import forward_flops, pair_flops, parameter_count
 
 DEVIATION = 0.02  # of the initial weights, as the paper has it for 1,024 units
 ACTIVATIONS = {"gelu_tanh": "tanh", "gelu": "none"}  # our name -> torch's `approximate`
@@ -30,6 +31,9 @@ class Shape:
     position tables have one row more than that, which is where sentinels put the first coordinate
     of Part B. The tanh GELU is the original's; the erf form is four times faster on a CPU in bf16.
     `deviation` is that of the initial weights.
+
+    With `decoder` layers beside the `layers` it is an encoder-decoder
+    (`glm.models.encoder_decoder`), whose stacks have position tables of their own.
     """
 
     layers: int
@@ -42,6 +46,7 @@ class Shape:
     dropout: float = 0.1
     attention_dropout: float = 0.1
     deviation: float = DEVIATION
+    decoder: int = 0
 
     def __post_init__(self) -> None:
         if self.hidden % self.heads:
@@ -59,9 +64,17 @@ class Shape:
     def parameters(self) -> int:
         """The number of parameters, from the shape alone."""
         sizes = (self.layers, self.hidden, self.vocabulary, self.positions)
-        return parameter_count(*sizes, self.inner)
+        return parameter_count(*sizes, self.inner, self.decoder)
 
-    def training_flops(self, positions: float, squares: float, targets: float) -> float:
-        """FLOPs of forward and backward; arguments as in `glm.models.flops.forward_flops`."""
-        sizes = (self.layers, self.hidden, self.vocabulary)
-        return training_flops(*sizes, positions, squares, targets)
+    def training_flops(self, extent: Extent, targets: float) -> float:
+        """FLOPs of forward and backward, with logits at `targets`; backward is twice forward.
+
+        Raises `ValueError` for an encoder-decoder where nothing says what either stack does.
+        """
+        if not self.decoder:
+            sizes = (self.layers, self.hidden, self.vocabulary)
+            return 3 * forward_flops(*sizes, extent.positions, extent.squares, targets)
+        if extent.positions and not extent.read + extent.written:
+            raise ValueError("an encoder-decoder, whose objective has no Part A and Part B")
+        sizes = (self.layers, self.decoder, self.hidden, self.vocabulary)
+        return 3 * pair_flops(*sizes, extent, targets)

@@ -12,12 +12,14 @@ token table (the vocabulary, padded).
 import math
 from collections.abc import Sequence as List
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from glm.data.example import parts
 from glm.data.sequences import Sequence, lay
 from glm.models.attention import BACKENDS, choose
 from glm.models.cross_entropy import cross_entropy
@@ -30,7 +32,10 @@ PIECE, FEW = 2048, 256  # rows of the token table at a time, where there are few
 
 @dataclass(frozen=True)
 class Tensors:
-    """The torch twin of `glm.data.example.Batch`, on the model's device."""
+    """The torch twin of `glm.data.example.Batch`, on the model's device.
+
+    `read` and `written` are the columns that Part A and Part B need where they are apart.
+    """
 
     tokens_BT: Tensor
     position_BT: Tensor
@@ -40,6 +45,8 @@ class Tensors:
     index_M: Tensor
     target_M: Tensor
     weight_M: Tensor
+    read: int
+    written: int
 
 
 def tensors(batch: Any, device: torch.device | str = "cpu") -> Tensors:
@@ -53,14 +60,20 @@ def tensors(batch: Any, device: torch.device | str = "cpu") -> Tensors:
         tensor = torch.as_tensor(array)
         return tensor.pin_memory().to(device, non_blocking=True) if cuda else tensor.to(device)
 
-    return Tensors(**{field.name: move(getattr(batch, field.name)) for field in fields(Tensors)})
+    arrays = {field.name: move(getattr(batch, field.name)) for field in fields(Tensors)[:-2]}
+    # Counted here, so that no model waits for a device to learn how wide its grids are.
+    return Tensors(**arrays, **dict(zip(("read", "written"), _columns(batch))))
+
+
+def _columns(batch: Any) -> tuple[int, int]:
+    return parts(np.asarray(batch.document_BT), np.asarray(batch.branch_BT))
 
 
 class Block(nn.Module):
     """One pre-LN layer: x + attention(LN(x)), then x + MLP(LN(x)).
 
     The layer comes apart at the attention, so that decoding can attend over cached keys and values:
-    `finish(x, attend(*qkv(x)))` is the whole of it.
+    `finish(x, attend(*qkv(x)))` is the whole of it, and `finish` is `join`, then `think`.
     """
 
     def __init__(self, shape: Shape):
@@ -84,8 +97,15 @@ class Block(nn.Module):
 
     def finish(self, x_BTH: Tensor, attended_BNTD: Tensor) -> Tensor:
         """The rest of the layer, given what each head of each position attended to."""
+        return self.think(self.join(x_BTH, attended_BNTD))
+
+    def join(self, x_BTH: Tensor, attended_BNTD: Tensor) -> Tensor:
+        """x + attention(LN(x)), given what each head of each position attended to."""
         merged_BTH = self.merge(attended_BNTD.transpose(1, 2).flatten(2))
-        x_BTH = x_BTH + F.dropout(merged_BTH, self.dropout, self.training)
+        return x_BTH + F.dropout(merged_BTH, self.dropout, self.training)
+
+    def think(self, x_BTH: Tensor) -> Tensor:
+        """x + MLP(LN(x))."""
         inside = F.gelu(self.up(self.mlp_norm(x_BTH)), approximate=self.approximate)
         return x_BTH + F.dropout(self.down(inside), self.dropout, self.training)
 
@@ -240,8 +260,24 @@ class Transformer(nn.Module):
             block.dropout = dropout
 
 
+class Model(Protocol):
+    """What has a loss: it reads a batch, and knows the probabilities of tokens."""
+
+    def __call__(self, batch: Tensors) -> Tensor: ...
+
+    def cross_entropy(
+        self,
+        hidden_MH: Tensor,
+        target_M: Tensor,
+        weight_M: Tensor,
+        *,
+        vocabulary: int,
+        label_smoothing: float = 0.0,
+    ) -> Tensor: ...
+
+
 def loss(
-    model: Transformer,
+    model: Model,
     batch: Tensors,
     *,
     vocabulary: int,
@@ -272,10 +308,15 @@ def initialise(model: Transformer, seed: int) -> Transformer:
     residual stream N(0, d / sqrt(2 * layers)), biases 0, layer norms 1 and 0.
     """
     generator = torch.Generator().manual_seed(seed)
-    deviation = model.shape.deviation
-    scaled = deviation / math.sqrt(2 * model.shape.layers)
+    draw(model, model.shape.deviation, 2 * model.shape.layers, generator)
+    return model
+
+
+def draw(module: nn.Module, deviation: float, sums: int, generator: torch.Generator) -> None:
+    """Weights of a stack that adds to its residual stream `sums` times, in place; see
+    `initialise`."""
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in module.named_parameters():
             if name.endswith("bias"):
                 parameter.zero_()
             elif parameter.ndim == 1:
@@ -283,9 +324,9 @@ def initialise(model: Transformer, seed: int) -> Transformer:
             else:
                 residual = name.endswith(("merge.weight", "down.weight"))
                 drawn = torch.empty(parameter.shape, dtype=torch.float32)
-                drawn.normal_(0.0, scaled if residual else deviation, generator=generator)
+                scaled = deviation / math.sqrt(sums) if residual else deviation
+                drawn.normal_(0.0, scaled, generator=generator)
                 parameter.copy_(drawn)
-    return model
 
 
 def build(shape: Shape, seed: int, device: torch.device | str = "cpu") -> Transformer:
@@ -301,10 +342,18 @@ def lengthen(model: Transformer, positions: int, seed: int) -> Transformer:
     The original does the same when a finetuning task is longer than pretraining was.
     """
     longer = build(replace(model.shape, positions=positions), seed, model.word.weight.device)
+    keep(longer, model, positions)
+    return longer
+
+
+def keep(longer: nn.Module, model: nn.Module, positions: int) -> None:
+    """Copy the weights of `model` into `longer`, which has room for `positions`.
+
+    Raises `ValueError` where that is less than the model has.
+    """
     state = longer.state_dict()
     with torch.no_grad():
         for name, value in model.state_dict().items():
             if value.shape[0] > state[name].shape[0]:
                 raise ValueError(f"{name} has {value.shape[0]} rows, more than {positions} allow")
             state[name][: value.shape[0]].copy_(value)
-    return longer

@@ -155,10 +155,12 @@ class BlankInfilling:
         part_a_C = length - spans.masked_C + spans.count_C
         pairs_C = part_a_C * (part_a_C + part_b_C) + part_b_C * (part_b_C + 1) / 2
         sizes: dict[int, float] = {}
-        for size, chance in zip((part_a_C + part_b_C).tolist(), spans.chance_C.tolist()):
-            sizes[size] = sizes.get(size, 0.0) + chance
+        parts: dict[tuple[int, int], float] = {}
+        for a, b, chance in zip(part_a_C.tolist(), part_b_C.tolist(), spans.chance_C.tolist()):
+            sizes[a + b] = sizes.get(a + b, 0.0) + chance
+            parts[a, b] = parts.get((a, b), 0.0) + chance
         targets, pairs = (float(spans.chance_C @ each) for each in (part_b_C, pairs_C))
-        return Amounts(length, targets, pairs, sizes)
+        return Amounts(length, targets, pairs, sizes, parts)
 
     def write(self, docs: Documents, spans: Spans, keys: Draws, special: Special) -> Batch:
         """Parts A and B of given spans. `keys` (one per document) decide the order of the spans."""

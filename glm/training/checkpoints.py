@@ -23,7 +23,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from glm.models.backbone import Backbone
-from glm.models.transformer import Shape, Transformer
+from glm.models.networks import Network, bare
+from glm.models.shape import Shape
 from tasks import atomic
 from tasks.errors import UserError
 
@@ -36,7 +37,7 @@ HEAD = "head."
 class Checkpoint:
     """A model, and what its saver put beside it: the step and the like."""
 
-    model: Transformer
+    model: Network
     extra: dict[str, Any]
 
 
@@ -76,12 +77,11 @@ def beside(folder: str | Path) -> dict[str, Any]:
 
 
 def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
-    """The Transformer in `folder`, on `device` and in the precision that was saved."""
+    """The model in `folder`, on `device` and in the precision that was saved."""
     folder = Path(folder)
     record = _record(folder)
     state, _ = _tensors(folder / record["model"], device)
-    with torch.device("meta"):
-        model = Transformer(Shape(**record["shape"]))
+    model = bare(Shape(**record["shape"]))
     try:
         model.load_state_dict(state, assign=True)
     except RuntimeError as error:

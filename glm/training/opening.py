@@ -21,7 +21,7 @@ from glm.data.tokenizer import Tokenizer
 from glm.models.backbone import Backbone
 from glm.models.huggingface import checkpoint
 from glm.models.importers import import_glm, import_hf
-from glm.models.transformer import Transformer
+from glm.models.networks import Network
 from glm.objectives import asked
 from glm.objectives.elsewhere import GLM_FILES, SERVES, elsewhere
 from glm.objectives.layout import BLANK, Layout
@@ -71,7 +71,7 @@ def pretrained(
     return Opened(model, own, objective.layout, plain)
 
 
-def write(folder: str | Path, model: Transformer, tokenizer: Tokenizer, how: asked.Asked) -> None:
+def write(folder: str | Path, model: Network, tokenizer: Tokenizer, how: asked.Asked) -> None:
     """A folder that `opened` reads: weights, tokenizer (`plain`), and how the model is asked."""
     folder = Path(folder)
     checkpoints.save(folder, model)

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from glm.data.example import Batch, part
 from glm.data.special import Special
 from glm.data.stream import TokenStream, batch_at
+from glm.models.networks import Network
 from glm.models.shape import Shape
-from glm.models.transformer import Tensors, Transformer, loss, tensors
+from glm.models.transformer import Tensors, loss, tensors
 from glm.objectives.amounts import UNITS
 from glm.objectives.objective import Objective
 from glm.training.pieces import Piece
@@ -20,7 +21,7 @@ from glm.training.processes import Processes
 class Loss(nn.Module):
     """The model and its loss as one module, so that data parallelism can wrap them together."""
 
-    def __init__(self, model: Transformer, vocabulary: int) -> None:
+    def __init__(self, model: Network, vocabulary: int) -> None:
         super().__init__()
         self.model, self.vocabulary = model, vocabulary
 
@@ -70,7 +71,10 @@ class Text:
         free, _ = torch.cuda.mem_get_info(device)
         each = self.objective.amounts(self.length)
         size = 2 if precision == "bf16" else 4
-        body = 34 * shape.layers * shape.hidden * size * each.padded(rows)
+        extent = each.extent(rows)
+        layers = shape.layers * (extent.read if shape.decoder else extent.positions)
+        layers += 2 * shape.decoder * extent.written  # cross attention counted in
+        body = 34 * layers * shape.hidden * size
         head = each.targets * shape.vocabulary * 10
         return max(1, min(rows, int(free * 2 / 3 / (body + head))))
 
@@ -106,6 +110,5 @@ class Text:
 
     def _amounts(self, micro: Batch, shape: Shape) -> tuple[float, ...]:
         """What a micro-batch adds to the ledger, in the order of UNITS."""
-        size, square = micro.rows * micro.width, micro.rows * micro.width**2
-        flops = shape.training_flops(size, square, len(micro.index_M))
+        flops = shape.training_flops(micro.extent, len(micro.index_M))
         return micro.rows * self.length, micro.positions, micro.targets, flops

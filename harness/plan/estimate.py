@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablations.budget import spent
+from glm.data.extent import Extent
 from glm.data.special import table_rows
 from glm.models.shape import Shape
 from glm.objectives.amounts import Unit
@@ -75,7 +76,9 @@ def _finetune(step: Step) -> Cost:
     if model.kind == "checkpoint":
         flops = 6.0 * _parameters(model) * length  # forward and backward (Kaplan et al., 2020)
     else:
-        flops = shape(model).training_flops(length, length**2, ANSWER)
+        both = (length, length**2)
+        extent = Extent(*both, *both, ANSWER, ANSWER**2, length * ANSWER)
+        flops = shape(model).training_flops(extent, ANSWER)
     return Cost(flops * rows * spec.epochs, 2e5)
 
 

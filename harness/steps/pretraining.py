@@ -10,7 +10,7 @@ from torch import nn
 from glm.data import tokenizer as tokens
 from glm.data.special import with_sentinels
 from glm.data.stream import TokenStream
-from glm.models.transformer import build
+from glm.models.networks import build
 from glm.objectives import asked
 from glm.training import checkpoints, loop
 from glm.training.ahead import Ahead

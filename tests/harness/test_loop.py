@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from glm.data.example import part
 from glm.data.special import Special
 from glm.data.stream import batch_at, stream
-from glm.models.flops import parameter_count, training_flops
+from glm.models import networks
+from glm.models.flops import parameter_count
 from glm.models.transformer import Shape, build, loss, tensors
 from glm.objectives.blank_infilling import BlankInfilling
 from glm.training import loop
@@ -185,21 +187,21 @@ def test_the_curve_has_a_line_at_the_last_step_and_falls(tmp_path):
     assert curve[-1]["lr"] == pytest.approx(0.0)
 
 
-def test_counted_flops_are_those_that_torch_counts():
-    model = build(Shape(3, 32, 2, 128, 48, dropout=0, attention_dropout=0), seed=0).eval()
+@pytest.mark.parametrize("decoder", [0, 2])
+def test_counted_flops_are_those_that_torch_counts(decoder):
+    shape = Shape(3, 32, 2, 128, 48, dropout=0, attention_dropout=0, decoder=decoder)
+    model = networks.build(shape, seed=0).eval()
     batch = batch_at(corpus(), BlankInfilling(), SPECIAL, seed=0, step=0, rows=4, length=32)
     inputs = tensors(batch)
     with FlopCounterMode(display=False) as counter:
         # The counter knows matrix products, not the CPU's fused attention: name the backend.
         hidden = model(inputs, backend="matmul").flatten(0, 1)[inputs.index_M]
         model.logits(hidden).sum().backward()
-    squares = batch.rows * batch.width**2
-    ours = training_flops(3, 32, 128, batch.rows * batch.width, squares, len(batch.index_M))
-    assert counter.get_total_flops() == ours
+    assert counter.get_total_flops() == model.shape.training_flops(batch.extent, len(batch.index_M))
 
 
 def test_counted_parameters_are_those_of_the_model():
-    for inner in (True, False):
-        shape = Shape(2, 48, 2, 256, positions=64, inner=inner)
-        count = sum(p.numel() for p in build(shape, seed=0).parameters())
-        assert parameter_count(2, 48, 256, 64, inner) == count == shape.parameters()
+    for inner, decoder in product((True, False), (0, 1, 3)):
+        shape = Shape(2, 48, 2, 256, positions=64, inner=inner, decoder=decoder)
+        count = sum(p.numel() for p in networks.build(shape, seed=0).parameters())
+        assert parameter_count(2, 48, 256, 64, inner, decoder) == count == shape.parameters()
