@@ -18,12 +18,14 @@ from bench.measure import interleaved, load, one_thread
 from glm.data.special import Special
 from glm.objectives.blank_infilling import BlankInfilling
 from glm.objectives.causal import Causal
+from glm.objectives.denoising import Denoising
 from glm.objectives.diffusion import MaskedDiffusion
 from glm.objectives.gpt_bert import GPTBERT
 from glm.objectives.masked_lm import MaskedLM
 from glm.objectives.mixture import Mixture
 from glm.objectives.objective import Objective
 from glm.objectives.prefix_lm import PrefixLM
+from glm.objectives.span_corruption import SpanCorruption
 from glm.objectives.spans import Document, Geometric, Poisson, Sentences
 from glm.objectives.unilm import UniLM
 from glm.training.allocator import tune_allocator
@@ -64,6 +66,8 @@ OBJECTIVES: dict[str, Objective] = {
     "causal": Causal(),
     "prefix LM": PrefixLM(),
     "UniLM": UniLM(),
+    "span corruption": SpanCorruption(),
+    "denoising": Denoising(),
 }
 
 

@@ -111,10 +111,10 @@ class ClassifierStyle:
     def _sequence(self, given: Source, special: Special) -> Row:
         length = len(given.tokens)
         words = [place for word in given.words for place in word]
-        if self.layout.kind == "pair":  # read where the decoder would begin to write
-            opening = [*self.layout.writing.opening, special.start]
-            read = [length + len(opening) - 1, *words]
-            row = branches(given, [opening], [[]], self.layout)
+        if self.layout.kind == "pair":  # read at the end of what the decoder is given
+            written = self.layout.whole(given, special)
+            read = [length + len(written) - 1, *words]
+            row = branches(given, [[*written]], [[]], self.layout)
             return replace(row, read_R=np.array(read), target_R=np.full(len(read), -1))
         read = 0 if self.pool == "cls" else length - 1
         second = length if given.second is None or not self.layout.sides else given.second

@@ -67,7 +67,8 @@ class ClozeStyle:
         for question, text, chosen in zip(questions, texts, choices, strict=True):
             single = question.verbalizer and all(len(c) == 1 for c in chosen)
             longest = 1 if single else 1 + max(len(c) for c in chosen)
-            room = max_length - (0 if self.layout.kind == "pair" else longest)
+            apart = self.layout.kind == "pair" and self.layout.blanks != "rewritten"
+            room = max_length - (0 if apart else longest)
             given = source(text, special, room, question.id, layout=self.layout)
             items.append(self._item(question, given, chosen, single, special))
         return items

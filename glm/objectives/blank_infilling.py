@@ -217,7 +217,7 @@ class BlankInfilling:
     def _blank(self, special: Special, number_S: np.ndarray) -> np.ndarray | int:
         """What stands for a span in Part A."""
         if self.sentinels:
-            _enough(special.sentinel_masks, number_S)
+            require_sentinels(special.sentinel_masks, number_S)
             return np.array(special.sentinel_masks, np.int32)[number_S]
         if not self.task_masks:
             return special.mask
@@ -232,11 +232,12 @@ class BlankInfilling:
     def _start(self, special: Special, number_S: np.ndarray) -> np.ndarray | int:
         if self.sentinels != "full":
             return special.start
-        _enough(special.sentinel_starts, number_S)
+        require_sentinels(special.sentinel_starts, number_S)
         return np.array(special.sentinel_starts, np.int32)[number_S]
 
 
-def _enough(sentinels: tuple[int, ...], number_S: np.ndarray) -> None:
+def require_sentinels(sentinels: tuple[int, ...], number_S: np.ndarray) -> None:
+    """`ValueError` where the spans of a document have numbers beyond the sentinels."""
     needed = int(number_S.max(initial=-1)) + 1
     if needed > len(sentinels):
         raise ValueError(

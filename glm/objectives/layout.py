@@ -57,7 +57,8 @@ class Layout:
     sentinel each, "shown", in our own):
 
     spans       T5: answers stand between sentinels, <extra_id_0> paris <extra_id_1>
-    rewritten   BART: all of the text is written anew, up to the answer and on from it
+    rewritten   BART: all of the text is written anew behind a start token, up to the answer and on
+                from it, to the end token
     left out    GPT-2: the source shows nothing; what is written continues it
 
     `opening` are ids that come first in Part B, before a start token. `sides`: inner positions in
@@ -100,15 +101,28 @@ class Layout:
 
     def before(self, source: Source, special: Special) -> tuple[int, ...]:
         """What Part B begins with, before the first token of the answer to a source's one blank."""
-        if self.blanks == "rewritten":
-            return (*self.opening, *source.tokens[: source.blanks[0]])
-        return (*self.opening, self.start(special, 0))
+        begin = (*self.opening, self.start(special, 0))
+        if self.blanks != "rewritten":
+            return begin
+        return (*begin, *source.tokens[len(special.opens) : source.blanks[0]])
 
     def after(self, source: Source, special: Special) -> int:
         """The token that comes after the answer to a source's one blank."""
-        if self.blanks == "rewritten":
-            return source.tokens[source.blanks[0] + 1]
-        return self.end(special, 0)
+        rest = source.tokens[source.blanks[0] + 1 :] if self.blanks == "rewritten" else ()
+        return rest[0] if rest and rest != special.closes else self.end(special, 0)
+
+    def whole(self, source: Source, special: Special) -> tuple[int, ...]:
+        """Part B where a source without blanks is only to be understood: what it is read after.
+
+        BART is given the source there a second time and read where all of it has been seen; the
+        others are read at the token that a text is begun with.
+        """
+        begin = (*self.writing.opening, self.writing.start(special, 0))
+        if self.blanks != "rewritten":
+            return begin
+        text = source.tokens[len(special.opens) :]
+        ends = len(special.closes) if text[-len(special.closes) :] == special.closes else 0
+        return (*begin, *text[: len(text) - ends])
 
     def answer(
         self, source: Source, blank: int, length: int, used: int = 0

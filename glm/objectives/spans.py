@@ -23,7 +23,7 @@ Ratio = Annotated[float, Gt(0), Lt(1), "share of the tokens to be masked"]
 TOKENS = 22  # of a sentence, for expectations: measured on Wikipedia with BERT's WordPiece, 22.5
 
 # The purposes for which a document's key is used; see `Draws`.
-_LENGTHS, _SWAP, _OFFSETS, _SIZE, _FORM, _START, _SENTENCES = range(7)
+_LENGTHS, _SWAP, _OFFSETS, _SIZE, _FORM, _START, _SENTENCES, _HIDDEN, _SEEN = range(9)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +130,49 @@ class Geometric:
 
     def __call__(self, docs: Documents, draws: Draws, special: Special) -> Spans:
         return _until_met(self.law(), self.ratio, docs, draws)
+
+
+@dataclass(frozen=True)
+class Segments:
+    """T5's spans: text and spans by turns, both cut at random (Raffel et al. 2020, section 3.1.4).
+
+    A document's n tokens between its first and its last have `ratio` * n hidden ones, to the next
+    whole number, in as many spans as come nearest to a `mean` length. Hidden and visible tokens
+    are each cut into that many pieces, every way as likely, which then alternate, a visible piece
+    first: so a document's last span goes up to its last token. This is `random_spans_noise_mask`
+    of T5's code, which the paper describes by its share and its mean.
+    """
+
+    mean: Annotated[float, Ge(1), Le(100), "mean length of a span, in tokens"] = 3.0
+    ratio: Ratio = 0.15
+
+    @property
+    def mask(self) -> str:
+        """The shared [MASK]."""
+        return "mask"
+
+    def outcomes(self, length: int) -> Outcomes:
+        """The only one: numbers are not drawn."""
+        hidden, count = self._counts(np.array([max(length - 2, 0)]))
+        return Outcomes(np.ones(1), count, hidden, np.zeros(1, np.int64))
+
+    def _counts(self, room_U: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How many tokens of so many are hidden, and in how many spans."""
+        hidden = np.clip(np.rint(self.ratio * room_U), 1, np.maximum(room_U - 1, 1))
+        hidden = np.where(room_U < 2, 0, hidden).astype(np.int64)
+        most = np.minimum(hidden, room_U - hidden)
+        return hidden, np.minimum(np.maximum(np.rint(hidden / self.mean), 1), most).astype(np.int64)
+
+    def __call__(self, docs: Documents, draws: Draws, special: Special) -> Spans:
+        room = docs.high_U - docs.low_U
+        hidden, count = self._counts(room)
+        size = _composition(hidden, count, draws, _HIDDEN)
+        seen = _composition(room - hidden, count, draws, _SEEN)
+        unit = np.repeat(np.arange(len(count)), count)
+        before = np.cumsum(size + seen) - size  # over all documents
+        first = np.cumsum(room * (count > 0)) - room * (count > 0)
+        begin = docs.low_U[unit] + before - first[unit]
+        return Spans(unit, begin, size, np.zeros(len(unit), bool))
 
 
 @dataclass(frozen=True)
@@ -267,7 +310,7 @@ def _until_met(law: np.ndarray, ratio: float, docs: Documents, draws: Draws) -> 
     """Spans whose lengths are drawn from `law` until `ratio` is met, anywhere in a document."""
     budget, room = budgets(docs, ratio), docs.high_U - docs.low_U
     lengths, used = _lengths(law, draws, budget, room)
-    lengths = _last_to_anywhere(lengths, used, draws)
+    lengths = last_to_anywhere(lengths, used, draws)
     begin, valid = place(lengths, used, room, draws)
     unit, which = np.nonzero(valid)
     begin = (begin + docs.low_U[:, None])[unit, which]
@@ -292,6 +335,25 @@ def _lengths(
     allowed = room_U[:, None] - before - np.arange(lengths.shape[1])
     wanted = (before < budget_U[:, None]) & (allowed > 0)
     return np.where(wanted, np.minimum(lengths, allowed), 0), wanted.sum(axis=1)
+
+
+def _composition(total_U: np.ndarray, parts_U: np.ndarray, draws: Draws, stream: int) -> np.ndarray:
+    """Each total as so many positive summands, every way as likely; one document after another.
+
+    The places to cut at are those of the smallest of random numbers, one for each place.
+    """
+    places = max(int(total_U.max(initial=1)) - 1, 0)
+    none = np.uint64(2**64 - 1)
+    key_UP = draws.bits(stream, places + 1)
+    key_UP[np.arange(places + 1) >= total_U[:, None] - 1] = none
+    cuts_U1 = np.maximum(parts_U - 1, 0)[:, None]
+    cut_UP = key_UP < np.take_along_axis(np.sort(key_UP, axis=1), cuts_U1, 1)
+    unit, place = np.nonzero(cut_UP)
+    unit = np.concatenate([unit, np.flatnonzero(parts_U)])
+    stop = np.concatenate([place + 1, total_U[parts_U > 0]])
+    order = np.argsort(unit, kind="stable")
+    unit, stop = unit[order], stop[order]
+    return np.where(np.diff(unit, prepend=-1) == 0, np.diff(stop, prepend=0), stop)
 
 
 def budgets(docs: Documents, ratio: float) -> np.ndarray:
@@ -333,7 +395,7 @@ def place(
     return starts(offsets.astype(np.int64), lengths_UK), valid
 
 
-def _last_to_anywhere(lengths_UK: np.ndarray, used_U: np.ndarray, draws: Draws) -> np.ndarray:
+def last_to_anywhere(lengths_UK: np.ndarray, used_U: np.ndarray, draws: Draws) -> np.ndarray:
     """Swap the last used length with a random one.
 
     The last length is the one that met the budget, so it is longer than the others on average;

@@ -110,11 +110,12 @@ def test_whatever_the_one_transformer_learns_it_learns_from_packed_rows_as_from_
     batch = text_of(objective, packed([24, 40, 30], 94))
     inputs = tensors(batch)
     hidden = net(inputs).flatten(0, 1)
-    names = ("tokens_BT", "position_BT", "inner_BT", "branch_BT")
+    grids = batch.tokens_BT, batch.position_BT, batch.inner_BT, batch.branch_BT
     for document in range(3):
         mine = np.flatnonzero(batch.document_BT[0] == document)
         wanted = np.flatnonzero(np.isin(mine, batch.index_M))
-        alone = sequence(*(getattr(batch, name)[0, mine] for name in names), wanted)
+        tokens, position, inner, branch = (grid[0, mine] for grid in grids)
+        alone = sequence(tokens, position, inner, branch, wanted)
         assert len(wanted)
         assert torch.allclose(net.read([alone], 0), hidden[mine[wanted]], atol=1e-12, rtol=0)
 

@@ -274,8 +274,9 @@ def test_a_classifier_reads_two_sides_as_the_tokenizer_writes_them(family, loade
             more = {"token_type_ids": sides} if family.vocabulary == "bert" else {}
             expected = it.model.network.base_model(ids, **more).last_hidden_state[0, 0]
         else:
-            opening = torch.tensor([[2, 0]])
-            body = it.model.network.model(ids, decoder_input_ids=opening)
+            # As BartForSequenceClassification: all of the text again, its last state.
+            again = torch.tensor([[2, *encoded.ids[:-1]]])
+            body = it.model.network.model(ids, decoder_input_ids=again)
             expected = body.last_hidden_state[0, -1]
     assert close(ours, expected)
 
