@@ -143,8 +143,13 @@ def pretraining(variant: Variant, scale: Scale, recipe: Recipe) -> Pretraining:
 
 
 def architecture(variant: Variant, scale: Scale, recipe: Recipe) -> Shape:
-    """The variant's shape at a scale, but for the vocabulary's rows, which are the tokenizer's."""
+    """The variant's shape at a scale, but for the vocabulary's rows, which are the tokenizer's.
+
+    Raises `ValueError` for what cannot be one.
+    """
     settings = pretraining(variant, scale, recipe)
+    if variant.decoder and not variant.objective.amounts(settings.length).parts:
+        raise ValueError("a decoder, and its objective does not say what it writes")
     return Shape(
         layers=_round(variant.layers * scale.depth),
         hidden=_round(variant.hidden * scale.width),
@@ -155,6 +160,7 @@ def architecture(variant: Variant, scale: Scale, recipe: Recipe) -> Shape:
         dropout=settings.dropout,
         attention_dropout=settings.attention_dropout,
         deviation=following_width(1 / float(scale.width)),
+        decoder=_round(variant.decoder * scale.depth) if variant.decoder else 0,
     )
 
 

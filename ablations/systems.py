@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from ablations.settings import Activation, Size
+from ablations.settings import Activation, Amount, Size
 from glm.objectives.blank_infilling import BlankInfilling
 from glm.objectives.causal import Causal
+from glm.objectives.denoising import Denoising
 from glm.objectives.diffusion import MaskedDiffusion
 from glm.objectives.gpt_bert import GPTBERT
 from glm.objectives.masked_lm import MaskedLM
 from glm.objectives.mixture import Mixture
 from glm.objectives.objective import Objective
 from glm.objectives.prefix_lm import PrefixLM
+from glm.objectives.span_corruption import SpanCorruption
 from glm.objectives.spans import Document, Geometric, Poisson, Sentences
 from glm.objectives.unilm import UniLM
 
@@ -37,7 +39,8 @@ class Checkpoint:
 class Variant:
     """A pretrained system: its size in the paper, its objective, its vocabulary and its recipe.
 
-    With a `checkpoint` it is not pretrained here, and what is said of its size means nothing.
+    With a `decoder` it is an encoder of `layers` blocks and a decoder of so many. With a
+    `checkpoint` it is not pretrained here, and what is said of its size means nothing.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Variant:
     inner: Annotated[bool, "has a table for the second position dimension"] = True
     activation: Annotated[Activation, "the exact GELU or the original's tanh form"] = "gelu_tanh"
     checkpoint: Checkpoint | None = None
+    decoder: Annotated[Amount, "blocks of a decoder, at the paper's scale"] = 0
 
     @property
     def short(self) -> str:
@@ -66,7 +70,7 @@ SENTENCES = BlankInfilling(spans=Sentences())
 WITH_DOCUMENTS = Mixture(((1, SHORT), (1, DOCUMENT)))
 WITH_SENTENCES = Mixture(((1, SHORT), (1, SENTENCES)))
 # One blank that hides half of the text (MASS, Song et al. 2019). There the source has a mask for
-# each hidden token, and a decoder of its own writes them; here one model does both.
+# each hidden token; here, as everywhere, one for all of them.
 HALF = BlankInfilling(spans=Document(least=0.5, most=0.5, suffix=0.0))
 # UL2's three kinds of denoisers (Tay et al. 2023) with equal chance: regular, extreme, and
 # sequential, which goes on with a text. All blanks look alike: no token says which kind it is.
@@ -84,6 +88,13 @@ BERT_LARGE = replace(
     GLM_LARGE, name="bert-large", label="BERT Large", objective=MaskedLM(), inner=False
 )
 BASE = {"layers": 12, "hidden": 768, "heads": 12, "recipe": "base"}
+# A block of a decoder has a third more weights than one of an encoder: these have as many
+# parameters as 24 blocks (12 of Base) in one stack. FLOPs are matched by steps (`match: flops`).
+TWO_STACKS = {"layers": 12, "decoder": 9}
+TWO_STACKS_BASE = BASE | {"layers": 7, "decoder": 4}
+T5_LARGE = replace(
+    BERT_LARGE, name="t5-large", label="T5 Large", objective=SpanCorruption(), **TWO_STACKS
+)
 
 
 def _no_inner(objective: BlankInfilling) -> BlankInfilling:
@@ -175,6 +186,17 @@ _ALL = (
     ),
     replace(GLM_LARGE, name="glm-large/mass-like", label="GLM Large, like MASS", objective=HALF),
     replace(GLM_LARGE, name="glm-large/ul2-like", label="GLM Large, like UL2", objective=DENOISERS),
+    # What the paper quotes of encoder-decoders, from scratch and as large as GLM.
+    replace(T5_LARGE, name="t5-base", label="T5 Base", **TWO_STACKS_BASE),
+    T5_LARGE,
+    replace(T5_LARGE, name="bart-large", label="BART Large", objective=Denoising()),
+    replace(GLM_LARGE, name="mass-large", label="MASS", objective=HALF, **TWO_STACKS),
+    # T5's own way to be as large as one stack: as many FLOPs a token, and twice the parameters.
+    replace(T5_LARGE, name="t5-large/deep", label="T5 Large, full depth", layers=24, decoder=24),
+    # GLM's objective without GLM's one stack.
+    replace(
+        GLM_LARGE, name="glm-large/two-stacks", label="GLM Large, encoder-decoder", **TWO_STACKS
+    ),
 )
 
 VARIANTS: Mapping[str, Variant] = {variant.name: variant for variant in _ALL}

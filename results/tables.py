@@ -104,6 +104,7 @@ def _table(
     notes = (
         *_signatures(lines, columns),
         *_with_care(spec["id"], cells),
+        *_differing(spec, lines),
         *(printed.notes if printed else ()),
     )
     lines += [floor] if floor else []
@@ -146,6 +147,16 @@ def _entries(
     entries = tuple(map(gathered, column.metrics, found))
     why = row.get("unasked", {}).get(column.id)
     return tuple(replace(each, reason=why) for each in entries) if why else entries
+
+
+def _differing(spec: Mapping[str, Any], lines: Sequence[Line]) -> list[str]:
+    """How systems that were run differ from those that the paper quotes, each difference once."""
+    run = {line.id: line.label for line in lines if line.kind == "run"}
+    rows_of: dict[str, list[str]] = {}
+    for row in spec["rows"]:
+        if row.get("differs") and row["id"] in run:
+            rows_of.setdefault(row["differs"], []).append(run[row["id"]])
+    return [f"{', '.join(rows)}: {differs}." for differs, rows in rows_of.items()]
 
 
 def _line(

@@ -1,1 +1,1 @@
-"""The Transformer, its attention and its costs."""
+"""The Transformer, the encoder-decoder, their attention and their costs."""

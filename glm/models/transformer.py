@@ -62,11 +62,8 @@ def tensors(batch: Any, device: torch.device | str = "cpu") -> Tensors:
 
     arrays = {field.name: move(getattr(batch, field.name)) for field in fields(Tensors)[:-2]}
     # Counted here, so that no model waits for a device to learn how wide its grids are.
-    return Tensors(**arrays, **dict(zip(("read", "written"), _columns(batch))))
-
-
-def _columns(batch: Any) -> tuple[int, int]:
-    return parts(np.asarray(batch.document_BT), np.asarray(batch.branch_BT))
+    read, written = parts(np.asarray(batch.document_BT), np.asarray(batch.branch_BT))
+    return Tensors(**arrays, read=read, written=written)
 
 
 class Block(nn.Module):

@@ -59,6 +59,32 @@ def test_the_paper_scale_has_the_released_models_parameter_counts(name, paramete
 
 
 @pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", ["t5-large", "bart-large", "mass-large", "glm-large/two-stacks"])
+def test_an_encoder_decoder_is_as_large_as_the_one_stack_beside_it(name, scale):
+    large = architecture(VARIANTS["glm-large"], SCALES[scale], PAPER).parameters()
+    both = architecture(VARIANTS[name], SCALES[scale], PAPER)
+    assert both.decoder and both.parameters() == pytest.approx(
+        large, rel=0.01 if scale in ("paper", "base") else 0.17
+    )
+
+
+def test_an_encoder_decoder_of_full_depth_costs_what_one_stack_does():
+    def flops_a_token(name):
+        shape = architecture(VARIANTS[name], SCALES["paper"], PAPER)
+        each = spent(VARIANTS[name].objective, shape, 30_522, 256, 512)
+        return each["flops"] / each["corpus_tokens"]
+
+    assert flops_a_token("t5-large/deep") == pytest.approx(flops_a_token("glm-large"), rel=0.1)
+    assert flops_a_token("t5-large") < 0.6 * flops_a_token("glm-large")
+
+
+def test_a_decoder_is_for_objectives_that_say_what_is_written():
+    odd = replace(VARIANTS["gpt-large"], decoder=6)
+    with pytest.raises(ValueError, match="does not say what it writes"):
+        architecture(odd, SCALES["micro"], PAPER)
+
+
+@pytest.mark.parametrize("scale", SCALES)
 def test_every_scale_keeps_the_ratios_between_variants(scale):
     def body(name):
         return architecture(VARIANTS[name], SCALES[scale], PAPER)

@@ -445,6 +445,12 @@ def test_whatever_is_written_in_a_grids_place_it_loads_or_is_refused(tmp_path: P
         assert str(error).endswith("nothing was run")
 
 
+def test_a_decoder_for_an_objective_that_writes_nothing_is_refused(tmp_path: Path):
+    rows = "[{variant: gpt-large, set: {variant.decoder: 6}}]"
+    found = errors(tmp_path, own(rows))
+    assert any("a decoder, and its objective does not say what it writes" in e for e in found)
+
+
 def test_limits_are_raised_where_much_is_meant(tmp_path: Path):
     more = "overrides: {documents: 20000000}\n"
     assert load(tmp_path, TABLE + more + "limits: {documents: 20000000}\n")

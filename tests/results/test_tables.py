@@ -123,6 +123,18 @@ def test_a_row_that_is_not_run_stays_with_the_papers_number_and_the_reason(world
     assert present(entry(found, "t5", "cb", 1).paper).shown == "98.2"
 
 
+def test_how_a_system_that_was_run_differs_from_the_papers_is_said_once_below_the_table(world):
+    rows = [row(id, id.upper(), differs="smaller") for id in ("t5-base", "t5-large", "bart")]
+    world.tables.append(table("mine", [*rows, row("glm", differs="")], [column("copa")]))
+    world.put(cell("mine", "t5-base", "copa"), acc=0.4)
+    world.put(cell("mine", "t5-large", "copa"), acc=0.5)
+    world.put(cell("mine", "glm", "copa"), acc=0.6)
+    world.not_run.append({"table": "mine", "row": "bart", "reason": "no time"})
+    assert [note for note in built(world).notes if "smaller" in note] == [
+        "T5-BASE, T5-LARGE: smaller."
+    ]
+
+
 def test_rows_and_columns_keep_the_manifests_order(world):
     rows = [row("b"), row("a"), row("c")]
     world.tables.append(table("table1", rows, superglue(), average=True))

@@ -1,0 +1,149 @@
+"""A world that anything learns: a text in which a word tells the next, and a task of one keyword.
+
+    text         oak elm fir ash . bay yew box ivy .       each word the one after the last
+    premise      elm gold ivy box ash     "gold" is there:     entailment
+                 elm oak ivy box ash      it is not:           not_entailment
+
+Whoever does not learn these has a fault: a mask that hides what should be seen, a target that is
+not where its answer is, an answer that is read in the wrong place.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import log
+from typing import Any
+
+import numpy as np
+import torch
+
+from ablations.systems import Variant
+from glm.adaptation.requirements import fitting
+from glm.adaptation.styles import STYLES
+from glm.data.special import with_sentinels
+from glm.data.stream import TokenStream, batch_at, stream
+from glm.data.tokenizer import Tokenizer, train_wordpiece
+from glm.models.backbone import together
+from glm.models.networks import Network, build
+from glm.models.shape import Shape
+from glm.models.transformer import loss, tensors
+from glm.training import optim
+from tasks import TASKS
+from tasks.spec import How, questions
+
+RING = tuple("oak elm fir ash bay yew box ivy fig hop jay owl cat dog cow hen".split())
+KEYWORD = "gold"
+LENGTH, ROWS = 32, 16
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A pretrained model, its tokenizer, its last losses' mean and what a unigram would reach."""
+
+    variant: Variant
+    model: Network
+    tokenizer: Tokenizer
+    loss: float
+    unigram: float
+
+
+@lru_cache(maxsize=1)
+def world() -> tuple[Tokenizer, TokenStream, float]:
+    """Tokenizer, corpus, and the entropy of its words in nats."""
+    rng = np.random.default_rng(0)
+    texts = [
+        _text(int(begin), int(size)) for begin, size in rng.integers((0, 30), (16, 60), (200, 2))
+    ]
+    known = [*texts, f'{KEYWORD} yes no true false maybe question : answer ? " , .'] * 2
+    tokenizer = train_wordpiece(known, 256)
+    ids = tokenizer.encode_batch(texts)
+    count = Counter(token for text in ids for token in text)
+    shares = [each / count.total() for each in count.values()]
+    return tokenizer, stream(ids, tokenizer.special), -sum(p * log(p) for p in shares)
+
+
+def _text(begin: int, size: int) -> str:
+    """So many words of the ring from one of them on, a full stop behind every fourth."""
+    words = [RING[(begin + at) % len(RING)] + " ." * (at % 4 == 3) for at in range(size)]
+    return " ".join(words)
+
+
+def pretrained(variant: Variant, steps: int, *, hidden: int = 32, lr: float = 5e-3) -> Trained:
+    """A tiny model of the variant's kind, after so many steps of its objective."""
+    tokenizer, corpus, unigram = world()
+    positions = 2 * LENGTH
+    objective = variant.objective.at_positions(positions)
+    special = with_sentinels(tokenizer.special, objective.extra_tokens(positions).sentinels)
+    shape = Shape(
+        2, hidden, 2, special.padded, positions, variant.inner, "gelu",
+        dropout=0.0, attention_dropout=0.0, deviation=0.1, decoder=2 * bool(variant.decoder),
+    )  # fmt: skip
+    model = build(shape, seed=0)
+    optimiser = optim.adamw(model, weight_decay=0.01)
+    last = []
+    for step in range(steps):
+        how = {"seed": 0, "step": step, "rows": ROWS, "length": LENGTH}
+        batch = tensors(batch_at(corpus, objective, special, **how))
+        value = loss(model, batch, vocabulary=special.size)
+        _update(optimiser, model, value, lr, step, steps)
+        last.append(value.item())
+    kept = replace(tokenizer, special=special)
+    return Trained(variant, model, kept, float(np.mean(last[-steps // 10 :])), unigram)
+
+
+def _update(optimiser: Any, model: Any, value: torch.Tensor, lr: float, step: int, steps: int):
+    value.backward()
+    rate = optim.schedule("linear", step + 1, peak=lr, warmup=0.1, total=steps, floor=0.1)
+    optim.set_rate(optimiser, rate)
+    optim.clip(model, 1.0)
+    optimiser.step()
+    optimiser.zero_grad()
+
+
+def rows(count: int, seed: int) -> list[dict[str, Any]]:
+    """Rows in RTE's format, which a keyword in the premise decides."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for number in range(count):
+        words = [RING[i] for i in rng.integers(len(RING), size=7)]
+        label = ("entailment", "not_entailment")[int(rng.integers(2))]
+        if label == "entailment":
+            words[int(rng.integers(5))] = KEYWORD
+        premise, hypothesis = " ".join(words[:5]), " ".join(words[5:])
+        made.append(
+            {"id": str(number), "premise": premise, "hypothesis": hypothesis, "label": label}
+        )
+    return made
+
+
+def default_style(variant: Variant) -> str:
+    """How RTE is put to the variant where nothing is said."""
+    return fitting(TASKS["rte"].styles, variant.objective.layout)[0]
+
+
+def accuracy(given: Trained, style_name: str, train: int = 2000, lr: float = 3e-3) -> float:
+    """The share of 300 fresh rows answered right after one pass over `train` rows."""
+    task, layout = TASKS["rte"], given.variant.objective.at_positions(2 * LENGTH).layout
+    known: Any = STYLES[style_name]
+    style = replace(known, layout=layout)
+    if style_name == "classifier":
+        style = replace(style, pool="last" if layout.kind == "causal" else "cls", dropout=0.0)
+    way = "classifier" if style_name == "classifier" else "cloze"
+
+    def items(count: int, seed: int, training: bool) -> Any:
+        how = How(way, training, 0, "")
+        asked = [q for row in rows(count, seed) for q in questions(task, row, how)]
+        return asked, style.encode(asked, given.tokenizer, 2 * LENGTH)
+
+    asked, learned = items(train, 1, True)
+    head = style.head(given.model.hidden, asked, 0)
+    network = together(given.model, head)
+    optimiser = optim.adamw(network, weight_decay=0.01)
+    batches = np.array_split(np.random.default_rng(0).permutation(len(learned)), train // 32)
+    for step, batch in enumerate(batches):
+        chosen = [learned[i] for i in batch]
+        value = style.loss(given.model, head, chosen, given.tokenizer)
+        _update(optimiser, network, value, lr, step, len(batches))
+    _, fresh = items(300, 2, False)
+    answers = style.answer(given.model, head, fresh, given.tokenizer)
+    return float(np.mean([answer.choice in answer.gold for answer in answers]))
