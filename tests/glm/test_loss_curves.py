@@ -5,6 +5,7 @@ with `python -m tests.glm.test_loss_curves` and say in the commit why they moved
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +35,8 @@ def curve(variant: Variant) -> list[float]:
     for text in texts:
         text[9::10] = [SPECIAL.sentence_end[0]] * len(text[9::10])
     corpus = stream(texts, SPECIAL)
-    decoder = 2 * bool(variant.decoder)
-    shape = Shape(
-        2, 32, 2, SPECIAL.padded, dropout=0.0, attention_dropout=0.0, decoder=decoder
-    )  # fmt: skip
-    model = build(shape, seed=0)
+    shape = Shape(2, 32, 2, SPECIAL.padded, dropout=0.0, attention_dropout=0.0)
+    model = build(replace(shape, decoder=2 * bool(variant.decoder)), seed=0)
     optimizer = optim.adamw(model, betas=(0.9, 0.98), epsilon=1e-6)
     optim.set_rate(optimizer, 2e-3)
     losses = []
