@@ -1,7 +1,5 @@
 """How an encoder-decoder of ours is asked: as it was pretrained, all candidates over one source."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -23,10 +21,10 @@ from glm.objectives.pair import Texts, corrupted
 from glm.objectives.span_corruption import SpanCorruption
 from glm.objectives.spans import Spans
 from tasks.spec import Blank, Classify, Cloze, Compare, Continue, Generate, Part
-from tests.glm.numbers import TINY, Numbers
+from tests.glm.numbers import TINY, number_tokenizer
 
 SPECIAL = with_sentinels(TINY, 33)
-TOKENIZER: Any = Numbers(SPECIAL)
+TOKENIZER = number_tokenizer(SPECIAL)
 SHAPE = Shape(1, 32, 4, SPECIAL.padded, positions=64, dropout=0.0, attention_dropout=0.0, decoder=2)
 T5, BART = SpanCorruption().layout, Denoising().layout
 LAYOUTS = pytest.mark.parametrize("layout", [T5, BART], ids=["t5", "bart"])
