@@ -132,6 +132,7 @@ TABLE_2 = Table(
         Column("xsum", "XSum RG-1/RG-2/RG-L", "xsum", ("rg1", "rg2", "rgl")),
     ),
     split="test",
+    reference="GLM_RoBERTa",
 )
 
 TABLE_3 = Table(

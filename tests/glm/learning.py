@@ -9,7 +9,7 @@ not where its answer is, an answer that is read in the wrong place.
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from math import log
 from typing import Any
@@ -124,10 +124,11 @@ def default_style(variant: Variant) -> str:
 def accuracy(given: Trained, style_name: str, train: int = 2000, lr: float = 3e-3) -> float:
     """The share of 300 fresh rows answered right after one pass over `train` rows."""
     task, layout = TASKS["rte"], given.variant.objective.at_positions(2 * LENGTH).layout
-    known: Any = STYLES[style_name]
-    style = replace(known, layout=layout)
-    if style_name == "classifier":
-        style = replace(style, pool="last" if layout.kind == "causal" else "cls", dropout=0.0)
+    style: Any = STYLES[style_name]
+    pool = "last" if layout.kind == "causal" else "cls"
+    wanted = {"layout": layout, "pool": pool, "dropout": 0.0}
+    known = {field.name for field in fields(style)}
+    style = replace(style, **{name: wanted[name] for name in known & wanted.keys()})
     way = "classifier" if style_name == "classifier" else "cloze"
 
     def items(count: int, seed: int, training: bool) -> Any:
