@@ -61,9 +61,9 @@ LARGER = "Pretrained on larger corpora"
 ELSEWHERE = "a checkpoint trained elsewhere; the paper's numbers are shown beside"
 QUOTED = "the paper quotes this system from its own publication"
 
-SCRATCH = "pretrained here like the other rows (text, vocabulary, budget, number of parameters)"
+SCRATCH = "pretrained from scratch on what GLM reads here, as large and under the same budget"
 T5 = f"{SCRATCH}; the published one has two stacks of full depth and read C4 and supervised tasks"
-BART = f"{SCRATCH}; the published one has 12 blocks in either stack and read ten times the text"
+BART = f"{SCRATCH}; the published one has 12 blocks in either stack and read ten times as much"
 MASS = f"{SCRATCH}, with one mask for all that is hidden; the published one has a mask a token"
 
 SUPERGLUE = (
