@@ -1,6 +1,6 @@
 """Whether every system learns what can be learned: `python -m bench.controls`, ten minutes.
 
-Every shipped system is pretrained on a text in which a word tells the next, at twice the width of
+Every shipped system is pretrained on texts that repeat two words, at twice the width of
 `tests/glm/test_learning.py` and for longer, and then finetuned on 2,000 rows in RTE's format that a
 keyword decides, in each style in which RTE can be put to it. A loss near the entropy of the words,
 or an accuracy near a half, is a fault of ours and not a finding about an objective.

@@ -1,6 +1,6 @@
-"""A world that anything learns: a text in which a word tells the next, and a task of one keyword.
+"""A world that anything learns: texts that repeat two words, and a task of one keyword.
 
-    text         oak elm fir ash . bay yew box ivy .       each word the one after the last
+    text         oak elm . oak elm . oak elm .      another two in every document
     premise      elm gold ivy box ash     "gold" is there:     entailment
                  elm oak ivy box ash      it is not:           not_entailment
 
@@ -31,7 +31,7 @@ from glm.training import optim
 from tasks import TASKS
 from tasks.spec import How, questions
 
-RING = tuple("oak elm fir ash bay yew box ivy fig hop jay owl cat dog cow hen".split())
+WORDS = tuple("oak elm fir ash bay yew box ivy fig hop jay owl cat dog cow hen".split())
 KEYWORD = "gold"
 LENGTH, ROWS = 32, 16
 
@@ -51,21 +51,14 @@ class Trained:
 def world() -> tuple[Tokenizer, TokenStream, float]:
     """Tokenizer, corpus, and the entropy of its words in nats."""
     rng = np.random.default_rng(0)
-    texts = [
-        _text(int(begin), int(size)) for begin, size in rng.integers((0, 30), (16, 60), (200, 2))
-    ]
+    pairs = [(rng.choice(WORDS, 2, replace=False), rng.integers(10, 20)) for _ in range(300)]
+    texts = [" ".join([*pair, "."] * int(times)) for pair, times in pairs]
     known = [*texts, f'{KEYWORD} yes no true false maybe question : answer ? " , .'] * 2
     tokenizer = train_wordpiece(known, 256)
     ids = tokenizer.encode_batch(texts)
     count = Counter(token for text in ids for token in text)
     shares = [each / count.total() for each in count.values()]
     return tokenizer, stream(ids, tokenizer.special), -sum(p * log(p) for p in shares)
-
-
-def _text(begin: int, size: int) -> str:
-    """So many words of the ring from one of them on, a full stop behind every fourth."""
-    words = [RING[(begin + at) % len(RING)] + " ." * (at % 4 == 3) for at in range(size)]
-    return " ".join(words)
 
 
 def pretrained(variant: Variant, steps: int, *, hidden: int = 32, lr: float = 5e-3) -> Trained:
@@ -105,7 +98,7 @@ def rows(count: int, seed: int) -> list[dict[str, Any]]:
     rng = np.random.default_rng(seed)
     made = []
     for number in range(count):
-        words = [RING[i] for i in rng.integers(len(RING), size=7)]
+        words = [WORDS[i] for i in rng.integers(len(WORDS), size=7)]
         label = ("entailment", "not_entailment")[int(rng.integers(2))]
         if label == "entailment":
             words[int(rng.integers(5))] = KEYWORD

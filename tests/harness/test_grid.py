@@ -482,7 +482,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "\n".join(
         ("a: &a [*a]\n", "aliases unfold"),
         (
             "tables: [table1]\nseeds: {pretrain: 10000, finetune: 1250}\n",
-            "80 cells x 12,500,000 seeds x 1 points of the sweep are 1,000,000,000 trials",
+            "104 cells x 12,500,000 seeds x 1 points of the sweep are 1,300,000,000 trials",
         ),
         ("tables: [table1]\nseeds: {pretrain: 1000000000}\n", "between 1 and 10,000"),
         ("tables: [table1, table1]\n", "1:18: table `table1` is there twice"),
