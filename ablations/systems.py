@@ -191,7 +191,7 @@ _ALL = (
     T5_LARGE,
     replace(T5_LARGE, name="bart-large", label="BART Large", objective=Denoising()),
     replace(GLM_LARGE, name="mass-large", label="MASS", objective=HALF, **TWO_STACKS),
-    # T5's own way to be as large as one stack: as many FLOPs a token, and twice the parameters.
+    # T5's own way to be as large as one stack: about its FLOPs a token, and twice its parameters.
     replace(T5_LARGE, name="t5-large/deep", label="T5 Large, full depth", layers=24, decoder=24),
     # GLM's objective without GLM's one stack.
     replace(

@@ -133,7 +133,7 @@ def accuracy(given: Trained, style_name: str, train: int = 2000, lr: float = 3e-
     head = style.head(given.model.hidden, asked, 0)
     network = together(given.model, head)
     optimiser = optim.adamw(network, weight_decay=0.01)
-    batches = np.array_split(np.random.default_rng(0).permutation(len(learned)), train // 32)
+    batches = np.array_split(np.random.default_rng(0).permutation(len(learned)), train // 16)
     for step, batch in enumerate(batches):
         chosen = [learned[i] for i in batch]
         value = style.loss(given.model, head, chosen, given.tokenizer)
