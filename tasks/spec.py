@@ -24,8 +24,10 @@ class Part:
     Joining the parts' texts gives natural prose, with the spaces that they carry; only a blank and
     a candidate come without the space before them, which a byte-level vocabulary adds itself.
     `cut` says which end may be shortened when the question is too long ("end" or "start"); an
-    empty `cut` means never. `side` is "a" or "b": a classifier puts a separator between the sides,
-    a cloze question does not, and truncation shortens the side with more shortenable tokens.
+    empty `cut` means never, and "whole" that the part is there whole or not at all: such parts go
+    before anything is shortened, the first of them first. `side` is "a" or "b": a classifier puts
+    a separator between the sides, a cloze question does not, and truncation shortens the side with
+    more shortenable tokens.
     `mark` numbers, from 1, the words that a classifier looks at beside the whole (WiC, WSC).
     """
 
@@ -203,6 +205,7 @@ class How:
     mode: str = ""  # WSC: rank | generate | classify; LM: unidirectional | bidirectional
     seed: int = 42  # for what a task samples (ReCoRD's wrong candidates), per row
     options: Mapping[str, Any] = field(default_factory=dict)  # e.g. {"ratio": 0.3}
+    shots: int = 0  # training rows, answered, before every question (`tasks.shots`)
 
 
 @dataclass(frozen=True)
@@ -312,4 +315,5 @@ def signature(task: Task, how: How, metric: Metric, style: str = "") -> str:
         parts.append(f"pattern:{how.pattern}")
     parts += [part for part in (how.mode and f"mode:{how.mode}", task.notes(how)) if part]
     parts += [f"{name}:{how.options[name]}" for name in sorted(how.options)]
+    parts += [f"shots:{how.shots}|order:drawn"] if how.shots else []
     return "|".join(parts)

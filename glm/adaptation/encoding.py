@@ -5,8 +5,9 @@ text, and a token belongs to the part in which it ends: a byte-level vocabulary 
 word wherever the parts' border lies. A question that is too long is shortened token by token,
 always in its last shortenable part of the side ("a" or "b") that has more shortenable tokens (side
 b when equal), as GLM and PET do. Where that is not enough the longest other part is shortened, so
-that a blank is never lost; GLM's code cuts the row's end instead. Where the answers stand behind a
-source is the model's own `glm.objectives.layout.Layout`.
+that a blank is never lost; GLM's code cuts the row's end instead. Parts that are there whole or not
+at all (the shots of a prompt) go before anything is shortened, the first of them first. Where the
+answers stand behind a source is the model's own `glm.objectives.layout.Layout`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -117,7 +118,8 @@ def source(
     masks = 0 if layout.blanks == "left out" else masks
     marks = (len(special.opens) + len(special.closes)) * ends + len(special.parts) * separator
     length = sum(masks if p.ids is None else len(p.ids) for p in parts)
-    excess = max(0, length + marks - room)
+    parts, gone = _whole(parts, length + marks - room)
+    excess = max(0, length - gone + marks - room)
     kept = shorten([0 if p.ids is None else len(p.ids) for p in parts], parts, excess)
     if kept is None:
         raise UserError(
@@ -143,7 +145,18 @@ def source(
     if ends:
         tokens += special.closes
     marked = tuple(tuple(words[mark]) for mark in sorted(words))
-    return Source(tuple(tokens), tuple(blanks), excess, marked, second)
+    return Source(tuple(tokens), tuple(blanks), gone + excess, marked, second)
+
+
+def _whole(parts: Sequence[Piece], excess: int) -> tuple[Sequence[Piece], int]:
+    """The parts without as many of those that are there whole or not at all as `excess` tokens ask
+    for, and how many tokens those had."""
+    gone, left_out = 0, set()
+    for i, part in enumerate(parts):
+        if part.cut == "whole" and gone < excess:
+            gone += len(part.ids or ())
+            left_out.add(i)
+    return [part for i, part in enumerate(parts) if i not in left_out], gone
 
 
 def shorten(lengths: list[int], parts: Sequence[Piece], excess: int) -> list[int] | None:

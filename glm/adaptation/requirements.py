@@ -33,6 +33,11 @@ class Requirement:
         return self.trained and (setting not in PARTICULAR or setting in self.settings)
 
     @property
+    def prompts(self) -> bool:
+        """Whether its questions may come after examples: a model that reads on, as it is."""
+        return not self.trained and self.serves in ("completion", "one blank")
+
+    @property
     def writes(self) -> bool:
         """Whether its answers are written out."""
         return "target_length" in self.settings
@@ -73,11 +78,11 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "lm": Requirement(
         "lm", "continuation", "a text's likelihood, without finetuning", trained=False
     ),
-    "untrained-cloze": Requirement(
-        "cloze", "one blank", "as cloze, of the pretrained model as it is", trained=False
-    ),
     "untrained-continuation": Requirement(
         "cloze", "completion", "as continuation, of the pretrained model as it is", trained=False
+    ),
+    "untrained-cloze": Requirement(
+        "cloze", "one blank", "as cloze, of the pretrained model as it is", trained=False
     ),
     "untrained-bert-cloze": Requirement(
         "cloze", "masked tokens", "as bert-cloze, of the pretrained model as it is", trained=False

@@ -22,6 +22,7 @@ from harness.grid.tables import unfolded
 from harness.steps import KINDS
 from harness.steps.step import NAME
 from tasks.errors import nearest
+from tasks.shots import MOST
 from tasks.spec import Task
 
 MOST_CELLS = 100_000
@@ -322,7 +323,11 @@ class Check:
                     refused.setdefault(f"{why}: {remedy}", []).append(task.title)
                 if why:
                     continue
-                style = style_of(row, task, variant, styles)
+                style = style_of(row, column, task, variant, styles)
+                if not style:  # nothing can be prompted
+                    self._unprompted(row, found, task, where, place)
+                    idle.discard("shots")
+                    continue
                 if variant.checkpoint is None and not styles[style].trained:
                     self.untrained = True
                 tunes = (
@@ -370,6 +375,12 @@ class Check:
             elif not modes and "mode" not in found.asking:
                 said = f"{task.name} has no modes when it is asked as {way}"
                 self.document.blame(at("mode"), said)
+        used |= {"shots"} if how.shots is not None else set()
+        if how.shots is not None and not self.known.requirements[style].prompts:
+            self._unprompted(row, found, task, where, place)
+        elif how.shots is not None and not (type(how.shots) is int and 0 <= how.shots <= MOST):
+            said = f"`shots` is {_short(how.shots)}: a whole number from 0 to {MOST}"
+            self.document.once(at("shots"), said)
         patterns = task.patterns if way == "cloze" else 1
         if "pattern" in found.asking or "pattern" in column.options:
             used |= {"pattern"} if patterns > 1 else set()
@@ -386,6 +397,15 @@ class Check:
                     said = f"`{name}` is {_short(how.options[name])}: {fault}"
                     self.document.once((*where, "set", f"options.{name}"), said)
         return used
+
+    def _unprompted(self, row: Row, found: Overrides, task: Task, where: Key, place: Key) -> None:
+        """Blame shots that a row's system or its style cannot be shown."""
+        styles = [name for name, needs in self.known.requirements.items() if needs.prompts]
+        at = (*where, "set", "shots") if "shots" in found.asking else (*place, "options", "shots")
+        how = f"as `{row.style}`" if row.style else f"by `{row.variant}`"
+        said = f"{task.title} cannot be asked {how} after `shots`: these are shown to a model that "
+        said += f"reads on and is not finetuned ({', '.join(styles)})"
+        self.document.once(at, said)
 
     def _tuned(self) -> dict[str, Key]:
         """The finetuning settings of the whole grid, and where they are."""

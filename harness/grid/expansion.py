@@ -162,14 +162,15 @@ class Cells:
                     for point in points(self.grid.sweep)
                 )
             else:
-                trials = (self._zero_shot(table, column, asking, pretrained),)
+                trials = (self._zero_shot(table, column, asking, pretrained, finetune_seed),)
             under = conditions(self.grid, self.scale, trials[0].score, pretrained, changes)
             seeds = (pretrain_seed, finetune_seed)
             floors = self.floors(table, column, asking, trials[0])
             looking = self._leakage(asking.task, pretrained, trials[0].score.inputs["dataset"])
             if self.grid.clean:
                 trials = tuple(_without(trial, looking) for trial in trials)
-            curve = () if row.control else self._curve(table, column, asking, pretrained)
+            on_the_way = (table, column, asking, pretrained, finetune_seed)
+            curve = () if row.control else self._curve(*on_the_way)
             beside = (under, floors, looking, curve)
             yield Cell(table.id, row.id, column.id, *seeds, pretrained, trials, *beside)
 
@@ -178,20 +179,21 @@ class Cells:
         known, found = self.grid.known, overrides(row)
         variant = found.of(known.systems[str(row.variant)], known.objectives)
         task = known.tasks[column.task]
-        style = style_of(row, task, variant, known.requirements)
+        style = style_of(row, column, task, variant, known.requirements)
         needs = known.requirements[style]
         how = asked(row, column, task, needs.asks)
         return Asking(variant, found.pretraining, found.finetune, task, style, needs, how)
 
     def seeds(self, row: Row, asking: "Asking") -> Iterator[tuple[int, int]]:
-        """Pairs of seeds; what is not finetuned has one finetuning seed only, and a checkpoint one
-        of pretraining."""
+        """Pairs of seeds; a finetuning seed also draws shots, and what has neither has one only. A
+        checkpoint has one of pretraining."""
         pretrain, finetune = self.grid.seeds.pretrain, self.grid.seeds.finetune
         if asking.variant.checkpoint is not None:
             pretrain = pretrain[:1]
         if row.control == "aa":
             pretrain, finetune = ([seed + OTHER_SEEDS for seed in s] for s in (pretrain, finetune))
-        return product(pretrain, finetune if asking.needs.trained else finetune[:1])
+        varies = asking.needs.trained or asking.how.shots
+        return product(pretrain, finetune if varies else finetune[:1])
 
     def floors(
         self, table: Table, column: Column, asking: "Asking", trial: Trial
@@ -356,8 +358,10 @@ class Cells:
         column: Column,
         asking: "Asking",
         pretrained: Step[Pretrain | Snapshot | Checkpoint],
+        seed: int,
     ) -> Trial:
         task, how = asking.task, asking.how
+        shots = how.shots or 0
         spec = ZeroShot(
             task=task.name,
             objective=pretrained.spec.objective,
@@ -369,13 +373,18 @@ class Cells:
             style=asking.style,
             pattern=how.pattern,
             precision=self.models.precision,
+            shots=shots,
+            seed=seed if shots else 0,
         )
-        dataset = self.models.sources.dataset(task, (table.split,), asking.variant)
+        splits = (*(("train",) if shots else ()), table.split)
+        dataset = self.models.sources.dataset(task, splits, asking.variant)
         inputs = _inputs(pretrained, dataset)
         style = asking.style if asking.needs.asks == "cloze" else ""
         at = f"at{pretrained.spec.at}" if isinstance(pretrained.spec, Snapshot) else ""
-        about = "-".join(filter(None, (task.name, how.mode, style, at)))
-        name = slug(f"{asking.variant.short}-{about}-s{pretrained.spec.seed}")
+        shown = f"{shots}shot" if shots else ""
+        about = "-".join(filter(None, (task.name, how.mode, style, shown, at)))
+        seeds = f"{pretrained.spec.seed}.{seed}" if shots else pretrained.spec.seed
+        name = slug(f"{asking.variant.short}-{about}-s{seeds}")
         spec, carried = decided(spec, self.grid.known)
         made = Step("zeroshot", name, spec, inputs, carried)
         predicted = self.models.once(("zeroshot", made.digest), lambda: made)
@@ -387,12 +396,13 @@ class Cells:
         column: Column,
         asking: "Asking",
         pretrained: Step[Pretrain | Checkpoint],
+        seed: int,
     ) -> tuple[Point, ...]:
         """The scores on the way of a pretraining; of finetuned models there are none."""
         if asking.needs.trained:
             return ()
         return tuple(
-            Point(snapshot, self._zero_shot(table, column, asking, snapshot).score)
+            Point(snapshot, self._zero_shot(table, column, asking, snapshot, seed).score)
             for snapshot in self.models.snapshots(pretrained)
         )
 
@@ -409,6 +419,7 @@ class Cells:
         task, known = asking.task, self.grid.known.measures(asking.task.name)
         wished = asking.how
         how = How(asking.needs.asks, False, wished.pattern, wished.mode, options=wished.options)
+        how = replace(how, shots=wished.shots or 0)
         spec = Score(
             task=task.name,
             split=split,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.grid.overrides import points, style_of
+from harness.grid.overrides import asked, points, style_of
 from harness.grid.positions import Document
 from harness.grid.schema import Grid
 from harness.grid.sources import below_root, own_rows, source, vocabulary_paths
@@ -76,9 +76,14 @@ def _needed(grid: Grid) -> Iterator[tuple[Task, str]]:
         for column in table.columns:
             task = grid.known.tasks[column.task]
             rows = [(row, grid.known.systems[row.variant]) for row in table.rows if row.variant]
-            styles = {style_of(row, task, system, requirements) for row, system in rows}
-            trained = any(requirements[style].trained for style in styles if style)
-            splits = (*(("train",) if trained else ()), table.split)
+            styles = {
+                style: asked(row, column, task, requirements[style].asks)
+                for row, system in rows
+                if (style := style_of(row, column, task, system, requirements))
+            }
+            trained = any(requirements[style].trained for style in styles)
+            shown = any(how.shots for how in styles.values())
+            splits = (*(("train",) if trained or shown else ()), table.split)
             for split in (*splits, *(("dev",) if choice and trained else ())):
                 needed[column.task, split] = None
     for name, split in needed:

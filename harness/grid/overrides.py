@@ -15,7 +15,8 @@ from glm.objectives.objective import Objective
 from harness.grid.schema import Grid, Sweep
 from tasks.spec import Task
 
-ASKING = ("mode", "pattern")  # beside `options.NAME`: how a task is asked, which is no setting
+# Beside `options.NAME`: how a task is asked, which is no setting.
+ASKING = ("mode", "pattern", "shots")
 
 
 def scaled(grid: Grid) -> Scale:
@@ -37,8 +38,8 @@ class Overrides:
     """A row's `set:` by what it changes, the names without their scopes.
 
     `objective` is a plugin's instead of the variant's; `objective.x` and `variant.x` change the
-    variant, `pretrain.x` a pretraining setting; `mode`, `pattern` and `options.x` how tasks are
-    asked; what is left are finetuning settings.
+    variant, `pretrain.x` a pretraining setting; `mode`, `pattern`, `shots` and `options.x` how
+    tasks are asked; what is left are finetuning settings.
     """
 
     objective: Mapping[str, Any]
@@ -81,9 +82,17 @@ def overrides(row: Row) -> Overrides:
     return Overrides(**found, learns=learns)
 
 
-def style_of(row: Row, task: Task, variant: Variant, styles: Mapping[str, Requirement]) -> str:
-    """The row's style, or the best one in which the task can be put to the variant; "" if none."""
-    return row.style or next(iter(fitting(task.styles, variant.objective.layout, styles)), "")
+def style_of(
+    row: Row, column: Column, task: Task, variant: Variant, styles: Mapping[str, Requirement]
+) -> str:
+    """The row's style, or the best one in which the task can be put to the variant; "" if none.
+
+    Where shots are asked for (zero of them, too), the best of those that are prompted.
+    """
+    fits = fitting(task.styles, variant.objective.layout, styles)
+    if "shots" in column.options or "shots" in overrides(row).asking:
+        fits = tuple(style for style in fits if styles[style].prompts)
+    return row.style or next(iter(fits), "")
 
 
 def tuned(grid: Grid, scale: Scale, task: str, style: Requirement) -> Finetuning:
@@ -98,6 +107,7 @@ class Asked:
     mode: str
     pattern: int
     options: Mapping[str, Any]
+    shots: int | None = None  # None: the question is no prompt
 
 
 def asked(row: Row, column: Column, task: Task, way: str) -> Asked:
@@ -105,10 +115,11 @@ def asked(row: Row, column: Column, task: Task, way: str) -> Asked:
     wishes = overrides(row).asking
     options = dict(column.options)
     mode, pattern = options.pop("mode", ""), options.pop("pattern", 0)
+    shots = wishes.get("shots", options.pop("shots", None))
     options |= {
         name.removeprefix("options."): value for name, value in wishes.items() if name not in ASKING
     }
     mode = wishes.get("mode", mode)
     if not mode and task.name == "wsc":
         mode = task.modes[way][0]
-    return Asked(mode, wishes.get("pattern", pattern), options)
+    return Asked(mode, wishes.get("pattern", pattern), options, shots)

@@ -73,6 +73,8 @@ class ZeroShot:
     precision: str = "fp32"
     style: str = "lm"  # a key of `glm.adaptation.styles.STYLES` that is not trained
     pattern: int = 0
+    shots: int = 0  # training rows before every question (`tasks.shots`)
+    seed: int = 0  # that draws them
     plugins: Mapping[str, str] = field(default_factory=dict)  # that decide: name -> fingerprint
 
     def run(self, work: Work) -> None:

@@ -26,10 +26,11 @@ from harness.steps.dataset import read_rows
 from harness.steps.halves import half
 from harness.steps.predictions import CHOSEN, LAST, SELECT
 from harness.steps.step import Work
+from tasks import shots
 from tasks.atomic import write_facts
 from tasks.blind import blinded
 from tasks.errors import UserError
-from tasks.spec import How, Question, questions
+from tasks.spec import Cloze, How, Question, questions
 
 if TYPE_CHECKING:
     from harness.steps.finetune import Finetune, ZeroShot
@@ -174,12 +175,24 @@ def zero_shot(spec: "ZeroShot", work: Work) -> None:
         stride=spec.stride,
     )
     adapted = finetuning.as_it_is(given, style, device_of(work.machine.device), spec.precision)
-    items = adapted.encode(ask(spec, work, spec.split, train=False))
+    items = adapted.encode(_prompted(spec, work, ask(spec, work, spec.split, train=False)))
     answers = adapted.answers(items)
     predictions.write(work.folder / CHOSEN, answers)
     facts = {"asked": {spec.split: len(items)}, "cut": {spec.split: _cut(items)}}
     write_facts(work.folder / "ledger.json", facts)
     work.log("predicted", split=spec.split, questions=len(answers))
+
+
+def _prompted(spec: "ZeroShot", work: Work, asked: Sequence[Question]) -> Sequence[Question]:
+    """The questions after the spec's shots."""
+    if not spec.shots:
+        return asked
+    known = catalogue.of_step(work.how)
+    way = known.requirements[spec.style].asks
+    how = How(way, True, spec.pattern, spec.mode, options=spec.options)
+    rows = list(read_rows(work.inputs["dataset"] / "train.jsonl"))
+    examples = shots.drawn(known.tasks[spec.task], rows, how, spec.shots, spec.seed)
+    return [shots.prompted(q, examples) for q in asked if isinstance(q, Cloze)]
 
 
 def _cut(items: Sequence[Item]) -> int:
