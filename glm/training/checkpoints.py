@@ -111,10 +111,10 @@ def restore(
 
 
 def put(folder: str | Path, model: Backbone, head: nn.Module | None = None) -> None:
-    """Put the weights of the checkpoint in `folder` in place."""
+    """Put the weights of the checkpoint in `folder` in place; its head's where one is given."""
     file = Path(folder) / _record(Path(folder))["model"]
     state, kept = _tensors(file, model.device)
-    state |= {HEAD + name: tensor for name, tensor in kept.items()}
+    state |= {HEAD + name: t for name, t in kept.items()} if head is not None else {}
     names = _names(model, head)
     odd = sorted(state.keys() ^ set(names.values()))
     if odd:
@@ -122,6 +122,11 @@ def put(folder: str | Path, model: Backbone, head: nn.Module | None = None) -> N
     with torch.no_grad():
         for parameter, name in names.items():
             parameter.copy_(state[name])
+
+
+def head(folder: str | Path) -> dict[str, Tensor]:
+    """The tensors of the head in the checkpoint in `folder`; none where it was saved without."""
+    return _tensors(Path(folder) / _record(Path(folder))["model"], "cpu")[1]
 
 
 def _resume(

@@ -25,6 +25,7 @@ from harness.grid.schema import Grid
 from harness.steps.checkpoint import Checkpoint
 from harness.steps.dataset import Dataset
 from harness.steps.finetune import Finetune, ZeroShot
+from harness.steps.finetuned import Finetuned
 from harness.steps.leakage import Leakage
 from harness.steps.ngram import LIKELIHOODS, ORDERS, Ngram
 from harness.steps.predictions import CHOSEN, LAST, SELECT
@@ -45,6 +46,7 @@ class Trial:
     selection: Step[Score] | None = None  # the score that a choice between trials reads
     clean: Step[Score] | None = None  # the score without leaked rows, where the grid asks for it
     last: Step[Score] | None = None  # of the last epoch's weights, where patience chose others
+    kept: Step[Finetuned] | None = None  # the finetuned model itself, where the grid asks for it
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Expansion:
             beside += [step for floor in cell.floors for step in floor.scores]
             beside += [cell.leakage, *(trial.clean for trial in cell.trials)]
             beside += [trial.last for trial in cell.trials]
+            beside += [trial.kept for trial in cell.trials]
             wanted |= {step.digest: step for step in filter(None, beside)}
         return ordered(wanted)
 
@@ -167,6 +170,8 @@ class Cells:
             seeds = (pretrain_seed, finetune_seed)
             floors = self.floors(table, column, asking, trials[0])
             looking = self._leakage(asking.task, pretrained, trials[0].score.inputs["dataset"])
+            if self.grid.keep_weights and asking.needs.trained:
+                trials = tuple(self._with_weights(trial) for trial in trials)
             if self.grid.clean:
                 trials = tuple(_without(trial, looking) for trial in trials)
             on_the_way = (table, column, asking, pretrained, finetune_seed)
@@ -286,6 +291,7 @@ class Cells:
         seeds = f"s{pretrained.spec.seed}.{seed}"
         name = slug(f"{asking.variant.short}-{about}-{spec.style}-{seeds}")
         spec, carried = decided(spec, self.grid.known)
+        carried = carried | ({"keep_weights": True} if self.grid.keep_weights else {})
         made = Step("finetune", name, spec, inputs, carried)
         predicted = self.models.once(("finetune", made.digest), lambda: made)
         return self._trial(changes, column, asking, predicted, dataset)
@@ -345,6 +351,14 @@ class Cells:
         elif self._chooses:
             selection = self._score(*reported, part="select")
         return Trial(changes, predicted, score, selection, last=last)
+
+    def _with_weights(self, trial: Trial) -> Trial:
+        """The trial with the step that keeps its model."""
+        made = trial.predictions
+        spec, carried = decided(Finetuned(made.spec_of(Finetune)), self.grid.known)
+        inputs, how = {"finetune": made, **made.inputs}, carried | {"keep_weights": True}
+        kept = Step("finetuned", made.name, spec, inputs, how)
+        return replace(trial, kept=self.models.once(("finetuned", kept.digest), lambda: kept))
 
     def _settings(self, asking: "Asking", changes: Mapping[str, Any]) -> dict[str, Any]:
         """A finetuning's settings: the recipe's at this scale, the grid's, and the changes."""

@@ -213,6 +213,9 @@ class InlineRow(_Model):
         "", description="instead of a variant: a folder, or a model's name on the hub"
     )
     revision: str = Field("", description="the checkpoint's commit, tag or branch on the hub")
+    get: str = Field(
+        "", description="how to get the checkpoint where it is not there, for who reads the error"
+    )
     id: str = Field("", description="the row's id; by default what sets it apart")
     label: str = Field("", description="what the table prints; by default made of what is set")
     style: str = Field("", description="how tasks are asked; by default what suits the system")
@@ -289,6 +292,9 @@ class Grid(_Model):
         "auto", description="of matrix products, in training and evaluation; auto: the scale's"
     )
     finetune: dict[str, Any] = Field({}, description="settings of every finetuning")
+    keep_weights: bool = Field(
+        False, description="keep every finetuned model too, for `harness export`; changes no number"
+    )
     plugins: Paths = Field(
         [], description="files (mine.py, tasks.yaml) and modules with names of your own"
     )
@@ -327,8 +333,9 @@ class Grid(_Model):
 
     @property
     def asked(self) -> dict[str, Any]:
-        """All that the grid asks for, as plain values: how it is run and its name are no part."""
-        asked = self.model_dump(exclude={"name", "tables", "machine", "limits"})
+        """All that the grid asks for, as plain values: its name, how it is run and what is kept
+        beside its numbers are no part."""
+        asked = self.model_dump(exclude={"name", "tables", "machine", "limits", "keep_weights"})
         place = self._document.values.get(("data", "root"))
         if place is not None and place.line:  # as written: the file may be moved with its data
             asked["data"]["root"] = self._document.value["data"]["root"]

@@ -10,6 +10,7 @@ world                the built-in world's files
   dataset            one task's checked rows
     leakage          evaluation rows that occur in training rows or in the corpus
           finetune   predictions of a finetuned model
+            finetuned  its weights
           zeroshot   predictions of the pretrained model
           ngram      predictions of n-gram models of the pretraining text
             score    numbers with signatures
@@ -25,6 +26,7 @@ KINDS = {
     "snapshot": "harness.steps.snapshot:Snapshot",
     "checkpoint": "harness.steps.checkpoint:Checkpoint",
     "finetune": "harness.steps.finetune:Finetune",
+    "finetuned": "harness.steps.finetuned:Finetuned",
     "zeroshot": "harness.steps.finetune:ZeroShot",
     "ngram": "harness.steps.ngram:Ngram",
     "leakage": "harness.steps.leakage:Leakage",

@@ -13,7 +13,7 @@ from glm.adaptation.items import Item
 from glm.adaptation.styles import Style, styled
 from glm.objectives.layout import Layout
 from glm.objectives.objective import Objective
-from glm.training import loop
+from glm.training import checkpoints, loop
 from glm.training.device import device_of, name_of
 from glm.training.opening import Opened, opened, pretrained
 from glm.training.optimisation import Optimisation
@@ -24,6 +24,7 @@ from harness.steps import predictions
 from harness.steps.checkpoint import referred
 from harness.steps.dataset import read_rows
 from harness.steps.halves import half
+from harness.steps.kept import WEIGHTS
 from harness.steps.predictions import CHOSEN, LAST, SELECT
 from harness.steps.step import Work
 from tasks import shots
@@ -75,6 +76,9 @@ def run(spec: "Finetune", work: Work) -> None:
     items = adapted.encode(questions)
     ledger, patience = _trained(spec, work, adapted, items)
     answered = _answered(spec, work, adapted, patience, int(ledger["steps"]))
+    if work.how.get("keep_weights"):  # of the model that has answered
+        learner = adapted.learner
+        checkpoints.save(work.folder / WEIGHTS, learner.model, head=learner.head)
     facts: dict[str, object] = {"device": name_of(device), "questions": len(items)}
     facts["asked"] = {split: len(encoded) for split, encoded in answered.items()}
     facts["cut"] = {s: _cut(encoded) for s, encoded in {"training": items, **answered}.items()}

@@ -5,14 +5,12 @@ same digest and ends in the same bits. Where a finished one has not kept what is
 steps up to there are made again, to the same bits on a CPU.
 """
 
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import ClassVar
 
 from glm.objectives.objective import Objective
+from harness.steps.kept import link
 from harness.steps.pretrain import Pretrain
 from harness.steps.step import Work
 
@@ -47,7 +45,7 @@ class Snapshot:
         kept = work.inputs["pretrain"] / SNAPSHOTS / str(self.at)
         if kept.is_dir():
             for file in kept.iterdir():
-                _link(file, work.folder / file.name)
+                link(file, work.folder / file.name)
             work.log("kept", at=self.at)
             return
         work.log("trained again", at=self.at)
@@ -64,12 +62,3 @@ def spaced(steps: int, points: int) -> tuple[int, ...]:
     shares = (FIRST ** (1 - i / (points - 1)) for i in range(points - 1))
     places = dict.fromkeys(max(1, round(steps * share)) for share in shares)
     return tuple(at for at in places if at < steps)
-
-
-def _link(source: Path, target: Path) -> None:
-    """The same file under another name, or a copy where the file system has no links."""
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

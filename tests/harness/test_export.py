@@ -49,7 +49,7 @@ def test_each_goes_out_in_the_form_that_others_can_read(store, tmp_path, capsys)
 def test_what_cannot_go_out_is_said(store, tmp_path, capsys):
     assert main(["export", "bert", str(tmp_path / "out"), "--store", str(store)]) == 2
     said = capsys.readouterr().err
-    assert "no finished pretraining is called 'bert': glm-large-1, gpt-large-2" in said
+    assert "no finished model is called 'bert': pretrain/glm-large-1, pretrain/gpt-large-2" in said
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
     options = ["export", "gpt-large", str(tmp_path / "full"), "--store", str(store)]
