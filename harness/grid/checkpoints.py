@@ -10,16 +10,19 @@ from harness.steps import checkpoint
 from harness.steps.step import Step, slug
 
 
-def system(name: str, revision: str, beside: Path) -> Variant:
+def system(name: str, revision: str, beside: Path, get: str = "") -> Variant:
     """The system that a row names: a path (relative to the grid's file), or a name of the hub.
 
-    Of a name of the hub only the configuration has to be at hand for this.
+    Of a name of the hub only the configuration has to be at hand for this. Where `get` says how it
+    is got, it is a path and no name.
     """
     path = beside / name
     if path.exists():
         if revision:
             raise UserError(f"{path} is a folder: its content is its revision, leave that out")
         place = Checkpoint(name, "", str(path.absolute()))
+    elif get:
+        raise UserError(f"checkpoint {path} is not there: {get}")
     else:
         from glm.models.huggingface.checkpoint import locate
 

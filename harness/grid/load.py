@@ -201,13 +201,16 @@ def _system(check: Check, row: InlineRow, path: Key) -> InlineRow:
     if not row.checkpoint:
         if row.revision:
             check.document.blame((*path, "revision"), "`revision` is a checkpoint's")
+        if row.get:
+            check.document.blame((*path, "get"), "`get` is a checkpoint's")
         return row
     if row.variant:
         said = "a row is a `variant` or a `checkpoint`, not both"
         check.document.blame((*path, "checkpoint"), said)
         return row
     try:
-        found = system(row.checkpoint, row.revision, Path(check.document.source).parent)
+        beside = Path(check.document.source).parent
+        found = system(row.checkpoint, row.revision, beside, row.get)
     except UserError as error:
         check.document.once(path, str(error))
         return row

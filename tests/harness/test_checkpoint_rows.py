@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import safetensors.numpy
+import yaml
 
+from ablations.tables import TABLE_1
 from glm.data import tokenizer as tokens
 from glm.models.shape import Shape
 from glm.models.transformer import build
@@ -18,7 +20,10 @@ from harness.grid.expansion import expand
 from harness.plan.estimate import cost
 from harness.run.command import main
 from harness.steps.checkpoint import referred
+from tasks.microworld.write import Sizes, write
 from tests.glm import foreign
+
+PUBLIC = Path(__file__).resolve().parents[2] / "ablations/paper/checkpoints.yaml"
 
 GRID = """
 name: rows
@@ -90,6 +95,39 @@ def test_what_a_checkpoint_cannot_be_asked_is_refused_when_the_grid_is_read(mode
         grids.load(grid(tmp_path, both, "rte"))
     with pytest.raises(UserError, match=r"rows\.yaml:7:\d+: .*no checkpoint here: neither config"):
         grids.load(grid(tmp_path, f"{{checkpoint: {tmp_path}}}", "rte"))
+
+
+def test_every_checkpoint_of_table_1_that_is_not_there_is_said_with_how_to_get_it(monkeypatch):
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    with pytest.raises(UserError) as found:
+        grids.load(PUBLIC)
+    said = str(found.value)
+    for name in ("google-bert/bert-large-uncased", "google-t5/t5-large", "facebook/bart-large"):
+        assert f"Get it with `hf download {name}`" in said
+    assert said.count("blocklm-") >= 6 and said.count("github.com/THUDM/GLM") >= 6
+    assert "12 errors" in said
+
+
+def test_table_1_of_public_checkpoints_stands_beside_the_papers_numbers(models, tmp_path):
+    write(tmp_path, seed=0, documents=20, sizes=Sizes().scaled(0.02))
+    tokenizer = tokens.train_wordpiece([" ".join(foreign.WORDS)] * 4, 110)
+    foreign.released(tmp_path / "released", tokenizer)
+    options = ["data.kind=folder", f"data.root={tmp_path}"]
+    rows = yaml.safe_load(PUBLIC.read_text())["tables"][0]["rows"]
+    for n, row in enumerate(rows):
+        tiny = {"T5": "t5", "BA": "bart", "GL": "", "BE": "bert", "Ro": "bert"}[row["id"][:2]]
+        place = models / tiny if tiny else tmp_path / "released"
+        options.append(f"tables.0.rows.{n}.checkpoint={place}")
+    found = grids.load(PUBLIC, options)
+    (table,) = found.resolved_tables
+    printed = {row.id: row for row in TABLE_1.rows}
+    assert all(row.paper == row.id and row.group == printed[row.id].group for row in table.rows)
+    assert [c.id for c in table.columns] == [c.id for c in TABLE_1.columns]
+    styles = {cell.row: cell.trials[0].predictions.spec.style for cell in expand(found).cells}
+    assert styles["GLM_Large"] == "cloze" and styles["BERT_Base"] == "classifier"
 
 
 def test_a_checkpoints_digest_is_its_content_wherever_it_lies(models, tmp_path):
