@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-LR, WARMUP, WEIGHT_DECAY, DROPOUT, LENGTH = 1e-4, 0.06, 0.01, 0.1, 128
+LR, WARMUP, WEIGHT_DECAY, DROPOUT, LENGTH = 3e-5, 0.06, 0.01, 0.1, 128
 SORTED = 8  # batches whose rows are sorted by length together, as `group_by_length` does
 EVALUATED = 64  # rows of one forward pass without gradients
 
@@ -97,8 +97,8 @@ def wsc(row: Row, training: bool) -> list[Example]:
 RTE = ("entailment", "not_entailment")
 CB = ("entailment", "contradiction", "neutral")
 TASKS = {
-    "rte": Task("RTE/train", 2490, 277, pair("premise", "hypothesis", RTE), 2, 6, 32),
     "cb": Task("CB/train", 250, 56, pair("premise", "hypothesis", CB), 3, 12, 16),
+    "rte": Task("RTE/train", 2490, 277, pair("premise", "hypothesis", RTE), 2, 6, 32),
     "copa": Task("COPA/train", 400, 100, copa, 1, 4, 32),
     "wsc": Task("WSC/train", 554, 104, wsc, 2, 4, 32, words=2),
     "wic": Task("WiC/train", 600, 638, wic, 2, 4, 32, words=2),
