@@ -71,12 +71,12 @@ class ComparisonStyle:
                         f"question {question.id}: a text of {len(ids)} tokens cannot be compared "
                         f"whole; {max_length - 2} fit"
                     )
-                make = self._whole if self.masked else self._written
+                make = self._whole if self.masked else self.written
                 rows.append(make(ids, tokenizer.special))
             items.append(Item(question, tuple(rows)))
         return items
 
-    def _written(self, ids: list[int], special: Special) -> Row:
+    def written(self, ids: list[int], special: Special) -> Row:
         """A text to be predicted from left to right."""
         wanted = np.array(ids, np.int64)
         if not self.layout.goes_on:

@@ -78,7 +78,7 @@ class LanguageStyle:
             kept = context[-room:]
             shown = len(kept) if both else min(1, len(kept))
             rest = [*kept[shown:], *target]
-            row = self._row(kept[:shown], rest, len(rest) - len(target), special, end=True)
+            row = self.row(kept[:shown], rest, len(rest) - len(target), special, end=True)
             items.append(Item(question, (row,), cut=len(context) - len(kept)))
         return items
 
@@ -92,11 +92,11 @@ class LanguageStyle:
             stop = min(len(ids), begin + window)
             shown = done - begin if both else 1
             rest = ids[begin + shown : stop]
-            rows.append(self._row(ids[begin : begin + shown], rest, done - begin - shown, special))
+            rows.append(self.row(ids[begin : begin + shown], rest, done - begin - shown, special))
             done = stop
         return rows
 
-    def _row(
+    def row(
         self, shown: Sequence[int], rest: Sequence[int], skip: int, special: Special, end=False
     ) -> Row:
         """`shown` is given, `rest` is predicted; all of it but the first `skip` is wanted."""
@@ -139,27 +139,14 @@ class LanguageStyle:
     ) -> list[Answer]:
         """`values` hold "nll" (nats), "tokens" (scored ones), "bytes" (UTF-8, of the target) and
         "exact" (1.0 if every scored token was the likeliest)."""
-        special = tokenizer.special
-
-        def reduce(group: Sequence[Item]) -> list[tuple[float, bool]]:
-            hidden_RH = read_all(model, group, special.pad)
-            target = np.concatenate([s.target_R for item in group for s in item.sequences])
-            plain = np.zeros(len(target), bool)
-            logs, best = score(
-                model, hidden_RH, np.arange(len(target)), target, plain, special.size
-            )
-            counts = [len(item.sequences[0].target_R) for item in group]
-            pairs = zip(logs.double().split(counts), best.split(counts), strict=True)
-            return [(-float(log.sum()), bool(right.all())) for log, right in pairs]
-
-        windows = [Item(item.question, (row,)) for item in items for row in item.sequences]
-        results = iter(read_each(model, windows, batch_positions, reduce))
+        windows = [row for item in items for row in item.sequences]
+        results = iter(likelihoods(model, windows, tokenizer.special, batch_positions))
         answers = []
         for item in items:
             question: Continue = item.question
             parts = [next(results) for _ in item.sequences]
             values = {
-                "nll": sum(nll for nll, _ in parts),
+                "nll": -sum(log for log, _ in parts),
                 "tokens": float(sum(len(row.target_R) for row in item.sequences)),
                 "bytes": float(len(question.target.encode())),
                 "exact": float(all(right for _, right in parts)),
@@ -167,3 +154,20 @@ class LanguageStyle:
             require_finite(question.id, [values["nll"]])
             answers.append(Answer(id=question.id, values=values))
         return answers
+
+
+def likelihoods(
+    model: Backbone, rows: Sequence[Row], special: Special, batch_positions: int = 8192
+) -> list[tuple[float, bool]]:
+    """Of each row the log-likelihood of its targets in nats, and whether each was the likeliest."""
+
+    def reduce(group: Sequence[Item]) -> list[tuple[float, bool]]:
+        hidden_RH = read_all(model, group, special.pad)
+        target = np.concatenate([item.sequences[0].target_R for item in group])
+        plain = np.zeros(len(target), bool)
+        logs, best = score(model, hidden_RH, np.arange(len(target)), target, plain, special.size)
+        counts = [len(item.sequences[0].target_R) for item in group]
+        pairs = zip(logs.double().split(counts), best.split(counts), strict=True)
+        return [(float(log.sum()), bool(right.all())) for log, right in pairs]
+
+    return read_each(model, [Item(None, (row,)) for row in rows], batch_positions, reduce)
