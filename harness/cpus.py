@@ -6,6 +6,7 @@ too many workers in it and slow them all down.
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -18,27 +19,27 @@ def allowed(root: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
         count = len(os.sched_getaffinity(0))
     else:
         count = os.cpu_count() or 1
-    limits = [math.ceil(quota) for quota in _quotas(root, membership) if quota > 0]
+    found = groups("cpu", root, membership)
+    quotas = [_version_1(place) if first else _version_2(place) for place, first in found]
+    limits = [math.ceil(quota) for quota in quotas if quota > 0]
     return max(1, min([count, *limits]))
 
 
-def _quotas(root: Path, membership: Path) -> list[float]:
-    """The quotas, in CPUs, of this process's cgroup and of those around it (versions 2 and 1)."""
+def groups(controller: str, root: Path, membership: Path) -> Iterator[tuple[Path, bool]]:
+    """The folders of this process's cgroup and of those around it, and whether of version 1."""
     try:
         entries = [line.split(":", 2) for line in membership.read_text().splitlines()]
     except OSError:
-        return []
-    quotas = []
+        return
     for _, controllers, group in (entry for entry in entries if len(entry) == 3):
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
-        base = root if not controllers else root / "cpu"
+        base = root if not controllers else root / controller
         folder = base / group.lstrip("/")
         for place in (folder, *folder.parents):
             if place != base and base not in place.parents:
                 break
-            quotas.append(_version_1(place) if controllers else _version_2(place))
-    return quotas
+            yield place, bool(controllers)
 
 
 def _version_2(folder: Path) -> float:

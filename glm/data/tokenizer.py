@@ -26,6 +26,7 @@ from glm.data import wordpiece
 from glm.data.special import Special, table_rows
 from glm.data.vocabularies import HUB
 from tasks.errors import UserError
+from tasks.source import outside
 
 START, END = "<|startofpiece|>", "<|endofpiece|>"
 TASK_MASKS = ("[gMASK]", "[sMASK]")
@@ -33,6 +34,8 @@ WORDPIECE = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PUNCTUATION = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-"})
 SENTENCE_END = frozenset(".?!。？！")
 CLOSING = "\"')]”’"
+WHAT = "a vocabulary"
+MOST_PIECES = 2_000_000  # of a vocabulary: the largest that are published have 300,000
 
 
 @dataclass(frozen=True)
@@ -91,16 +94,13 @@ def load(path: str | Path) -> Tokenizer:
     """A tokenizer from what `save` wrote, from a `vocab.txt`, or a folder with vocabulary files."""
     path = Path(path)
     if (path / "tokenizer.json").is_file() and (path / "special.json").is_file():
-        model = tokenizers.Tokenizer.from_file(str(path / "tokenizer.json"))
-        stored = json.loads((path / "special.json").read_text())
-        lists = {name: tuple(ids) for name, ids in stored.items() if isinstance(ids, list)}
-        return _finished(model, Special(**{**stored, **lists}))
+        return _saved(path)
     if path.is_file() and path.suffix == ".txt":
         return bert(path)
     if (path / "vocab.txt").is_file():
         return bert(path / "vocab.txt")
     if (path / "vocab.json").is_file() and (path / "merges.txt").is_file():
-        kind = "roberta" if "<mask>" in _read_json(path / "vocab.json") else "gpt2"
+        kind = "roberta" if "<mask>" in _numbered(path / "vocab.json") else "gpt2"
         return bpe(kind, path / "vocab.json", path / "merges.txt")
     raise UserError(
         f"{path}: no tokenizer here. Give a folder with tokenizer.json and special.json (as "
@@ -113,7 +113,12 @@ def bert(vocab: str | Path, *, task_masks: bool = False) -> Tokenizer:
 
     For sentinels see `glm.data.special.with_sentinels`.
     """
-    return _wordpiece(_read(vocab).splitlines(), str(vocab), task_masks=task_masks)
+    pieces = list(outside.lines(Path(vocab), WHAT, MOST_PIECES))
+    seen: dict[str, int] = {}
+    for number, piece in enumerate(pieces, start=1):
+        if seen.setdefault(piece, number) != number:
+            raise UserError(f"{vocab}:{number}: {piece[:80]!r} is on line {seen[piece]} already")
+    return _wordpiece(pieces, Path(vocab), task_masks=task_masks)
 
 
 def train_wordpiece(texts: Iterable[str], size: int, *, task_masks: bool = False) -> Tokenizer:
@@ -130,7 +135,7 @@ def train_wordpiece(texts: Iterable[str], size: int, *, task_masks: bool = False
             f"a WordPiece of {size} ids cannot hold the characters of these texts and the special "
             f"ids: ask for at least {len(lines) + added} ids"
         )
-    return _wordpiece(lines, "the trained vocabulary", task_masks=task_masks)
+    return _wordpiece(lines, Path("the trained vocabulary"), task_masks=task_masks)
 
 
 def bpe(kind: str, vocab: str | Path, merges: str | Path, *, task_masks: bool = False) -> Tokenizer:
@@ -143,8 +148,8 @@ def bpe(kind: str, vocab: str | Path, merges: str | Path, *, task_masks: bool = 
         raise UserError(f"BPE vocabulary {kind!r}: choose roberta or gpt2")
     if kind == "roberta" and task_masks:
         raise UserError("RoBERTa's vocabulary has no task masks: leave task_masks out")
-    pieces = _read_json(vocab)
-    lines = [line.split() for line in _read(merges).splitlines() if not line.startswith("#ver")]
+    vocab, merges = Path(vocab), Path(merges)
+    pieces, pairs = _numbered(vocab), list(_merges(merges))
     if kind == "roberta":
         pieces = {"[MASK]" if piece == "<mask>" else piece: i for piece, i in pieces.items()}
         names = {"eos": "</s>", "cls": "<s>", "sep": "</s>", "mask": "[MASK]", "unk": "<unk>"}
@@ -153,12 +158,11 @@ def bpe(kind: str, vocab: str | Path, merges: str | Path, *, task_masks: bool = 
         names = {"eos": "<|endoftext|>", "cls": "[CLS]", "mask": "[MASK]", "sep": "[SEP]"}
         names["unk"] = "[UNK]"
         added = [START, END, "[CLS]", "[MASK]", "[SEP]", "[UNK]", *TASK_MASKS[: 2 * task_masks]]
-    model = tokenizers.Tokenizer(
-        models.BPE(vocab=pieces, merges=[(line[0], line[1]) for line in lines if line])
-    )
+    with outside.parsing(merges, f"the merges of {vocab.name}"):
+        model = tokenizers.Tokenizer(models.BPE(vocab=pieces, merges=pairs))
     model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     model.decoder = decoders.ByteLevel()
-    _require(model, [name for name in names.values() if name not in added], str(vocab))
+    _require(model, [name for name in names.values() if name not in added], vocab)
     # In the order of the original's ids; those in the vocabulary already keep theirs.
     swallow = ("[MASK]", *TASK_MASKS)
     names_added = [*added, *([] if "[MASK]" in added else ["[MASK]"])]
@@ -190,7 +194,7 @@ def hub(name: str, *, task_masks: bool = False) -> Tokenizer:
     return bpe(kind, *paths, task_masks=task_masks)
 
 
-def _wordpiece(lines: list[str], place: str, *, task_masks: bool) -> Tokenizer:
+def _wordpiece(lines: list[str], place: Path, *, task_masks: bool) -> Tokenizer:
     model = wordpiece.model({piece: i for i, piece in enumerate(lines)})
     _require(model, WORDPIECE, place)
     names = [*WORDPIECE, START, END, *TASK_MASKS[: 2 * task_masks]]
@@ -235,7 +239,7 @@ def _id(model: tokenizers.Tokenizer, token: str) -> int:
     return found
 
 
-def _require(model: tokenizers.Tokenizer, names: Iterable[str], place: str) -> None:
+def _require(model: tokenizers.Tokenizer, names: Iterable[str], place: Path) -> None:
     absent = [name for name in names if model.token_to_id(name) is None]
     if absent:
         raise UserError(f"{place}: this vocabulary lacks {', '.join(absent)}")
@@ -246,17 +250,58 @@ def _finished(model: tokenizers.Tokenizer, special: Special) -> Tokenizer:
     return Tokenizer(special, hashlib.sha256(content.encode()).hexdigest()[:16], model)
 
 
-def _read(path: str | Path) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot read this vocabulary ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: a vocabulary is UTF-8 text; this file is not") from None
+def _saved(folder: Path) -> Tokenizer:
+    """What `save` wrote, or somebody made to look like it."""
+    path, beside = folder / "tokenizer.json", folder / "special.json"
+    outside.json_value(path, dict, "a tokenizer")
+    stored = outside.json_value(beside, dict, "a list of special ids")
+    with outside.parsing(path, "a tokenizer"):
+        model = tokenizers.Tokenizer.from_file(str(path))
+    with outside.parsing(beside, "a list of special ids"):
+        lists = {name: tuple(ids) for name, ids in stored.items() if isinstance(ids, list)}
+        special = Special(**{**stored, **lists})
+        _require_ids(special, model.get_vocab_size())
+    return _finished(model, special)
 
 
-def _read_json(path: str | Path) -> dict[str, int]:
-    try:
-        return json.loads(_read(path))
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not a JSON vocabulary ({error})") from None
+def _require_ids(special: Special, pieces: int) -> None:
+    """Raises ValueError for ids that a table of `special.padded` rows has not."""
+    if not (_is_count(special.size) and _is_count(special.padded)):
+        raise ValueError(f"{special.size!r} ids in {special.padded!r} rows")
+    if not pieces <= special.size <= special.padded <= table_rows(MOST_PIECES):
+        raise ValueError(f"{special.size} ids of {pieces} pieces in {special.padded} rows")
+    for name, ids in asdict(special).items():
+        for each in ids if isinstance(ids, tuple) else () if ids is None else (ids,):
+            if not _is_count(each) or (each >= special.padded and name not in ("size", "padded")):
+                raise ValueError(f"{name} is {each!r}, which is no id below {special.padded}")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _numbered(path: Path) -> dict[str, int]:
+    """A JSON vocabulary: every id from 0 on once."""
+    pieces = outside.json_value(path, dict, WHAT)
+    if len(pieces) > MOST_PIECES:
+        raise UserError(f"{path}: {len(pieces):,} pieces, at most {MOST_PIECES:,}")
+    named: dict[int, str] = {}
+    for piece, i in pieces.items():
+        if not _is_count(i) or i >= len(pieces) or i in named:
+            raise UserError(
+                f"{path}: the id of {piece[:80]!r} is {repr(i)[:80]}: ids of {len(pieces)} pieces "
+                f"are 0 to {len(pieces) - 1}, each once"
+            )
+        named[i] = piece
+    return pieces
+
+
+def _merges(path: Path) -> Iterator[tuple[str, str]]:
+    """The two pieces on each line of a BPE's list of merges."""
+    for number, line in enumerate(outside.lines(path, "a list of merges", MOST_PIECES), start=1):
+        parts = line.split()
+        if line.startswith("#ver") or not parts:
+            continue
+        if len(parts) != 2:
+            raise UserError(f"{path}:{number}: a merge is of two pieces, not {len(parts)}")
+        yield parts[0], parts[1]

@@ -8,18 +8,22 @@ expected one: the original loads what fits and leaves the rest random.
 
 import json
 import pickle
+import pickletools
 import re
+import zipfile
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from glm.models.transformer import Shape, Transformer
+from glm.objectives.elsewhere import GLM_FILES, tagged
 from tasks.errors import UserError
+from tasks.source import outside
 
 # Our name -> the original's. `{i}` is the layer.
 NAMES = {
@@ -35,9 +39,11 @@ NAMES = {
     "blocks.{i}.down": "transformer.layers.{i}.mlp.dense_4h_to_h",
 }
 RELEASED = "mp_rank_00_model_states.pt"
-TAG = "latest_checkpointed_iteration.txt"
 HUGGING_FACE = "pytorch_model.bin"
 HEAD_SIZE = 64  # of every released model
+WHAT = "a file of tensors and plain data"
+LEGACY = 4  # pickles at the beginning of a file of torch before 1.6
+MOST_OPERATIONS = 2_000_000  # of a pickle: a model of 10 billion parameters has 20,000
 
 
 def original_name(name: str) -> str:
@@ -78,7 +84,8 @@ def import_hf(path: str | Path, heads: int | None = None) -> Transformer:
         raise UserError(f"{file}: no such file; give a folder with {HUGGING_FACE}")
     config = file.parent / "config.json"
     if heads is None and config.is_file():
-        heads = json.loads(config.read_text()).get("num_attention_heads")
+        said = outside.json_value(config, dict, "a configuration").get("num_attention_heads")
+        heads = said if type(said) is int else None
     return _model(file, _unpickle(file), heads)
 
 
@@ -107,12 +114,12 @@ def export_hf(model: Transformer, folder: str | Path) -> None:
 
 
 def _released_file(path: Path) -> Path:
-    if path.is_dir() and (path / TAG).is_file():
-        tagged = path / (path / TAG).read_text().strip()
-        path = tagged if tagged.is_dir() else path
+    inside = tagged(path)
+    if inside is not None and inside.is_dir():
+        path = inside
     file = path / RELEASED if path.is_dir() else path
     if not file.is_file():
-        raise UserError(f"{file}: no such file; give the folder with {TAG} or {RELEASED}")
+        raise UserError(f"{file}: no such file; give the folder with {GLM_FILES[0]} or {RELEASED}")
     if (file.parent / RELEASED.replace("00", "01")).exists():
         raise UserError(f"{file.parent}: split over several model-parallel files; merge them first")
     return file
@@ -125,25 +132,55 @@ def _unpickle(file: Path) -> Mapping[str, Any]:
     rebuild = np.empty(0).__reduce__()[0]
     plain += [(rebuild, f"{module}._reconstruct") for module in
               ("numpy.core.multiarray", "numpy._core.multiarray")]  # fmt: skip
-    try:
-        with torch.serialization.safe_globals(plain):
-            stored = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).strip().splitlines()
-        named = re.search(r"GLOBAL (\S+)", str(error))
-        why = f"it holds {named.group(1)}" if named else (reason[0] if reason else "it is empty")
-        raise UserError(f"{file}: refused, not a file of tensors and plain data: {why}") from None
+    with outside.parsing(file, WHAT):
+        _require_bounds(file)
+        try:
+            with torch.serialization.safe_globals(plain):
+                stored = torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            named = re.search(r"GLOBAL (\S+)", str(error))
+            why = f"it holds {named.group(1)}" if named else "it is none"
+            raise UserError(f"{file}: refused: not {WHAT}: {why}") from None
     if not isinstance(stored, Mapping):
         raise UserError(f"{file}: holds a {type(stored).__name__}, not a dict of tensors")
     return stored
 
 
+def _require_bounds(file: Path) -> None:
+    """Raises ValueError for a small file that would fill the memory.
+
+    `torch.save` packs nothing and needs a few operations for a tensor; a list that is empty takes
+    one byte of a pickle and seventy of memory.
+    """
+    if not zipfile.is_zipfile(file):
+        with open(file, "rb") as stream:
+            for _ in range(LEGACY):
+                _require_short(stream)
+        return
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+        held = sum(entry.file_size for entry in entries)
+        if held > file.stat().st_size or any(entry.compress_type for entry in entries):
+            raise ValueError(f"{held:,} bytes packed into {file.stat().st_size:,}")
+        for entry in entries:
+            if entry.filename.endswith("/data.pkl"):
+                with archive.open(entry) as stream:
+                    _require_short(stream)
+
+
+def _require_short(stream: IO[bytes]) -> None:
+    for count, _ in enumerate(pickletools.genops(stream)):
+        if count > MOST_OPERATIONS:
+            raise ValueError(f"more than {MOST_OPERATIONS:,} operations before a tensor is read")
+
+
 def _model(file: Path, state: Mapping[str, Any], heads: int | None) -> Transformer:
     """The model whose tensors `state` holds, all of them and no others."""
-    state = _without_prefix(state)
-    shape = _shape(file, state, heads)
-    with torch.device("meta"):
-        model = Transformer(shape)
+    state = _without_prefix(_dense(file, state))
+    with outside.parsing(file, "a GLM"):
+        shape = _shape(file, state, heads)
+        with torch.device("meta"):
+            model = Transformer(shape)
     expected = {original_name(name): p.shape for name, p in model.named_parameters()}
     faults = [f"{name} is missing" for name in expected if name not in state]
     faults += [f"{name} is unknown" for name in state if name not in expected]
@@ -161,7 +198,18 @@ def _model(file: Path, state: Mapping[str, Any], heads: int | None) -> Transform
     return model.requires_grad_(True)
 
 
-def _without_prefix(state: Mapping[str, Any]) -> dict[str, Any]:
+def _dense(file: Path, state: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """`state`, if it is of named tensors of which every number is there."""
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise UserError(f"{file}: {str(name)[:80]} is no tensor")
+        stored = value.layout is torch.strided and not value.is_quantized and not value.is_meta
+        if not stored or value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise UserError(f"{file}: {name[:80]} of {tuple(value.shape)} is not all there")
+    return dict(state)
+
+
+def _without_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """`state` without `glm.` (Hugging Face) or `model.` (classifiers) before every name."""
     for prefix in ("glm.", "model."):
         if state and all(name.startswith(prefix) for name in state):
@@ -169,18 +217,18 @@ def _without_prefix(state: Mapping[str, Any]) -> dict[str, Any]:
     return dict(state)
 
 
-def _shape(file: Path, state: Mapping[str, Any], heads: int | None) -> Shape:
+def _shape(file: Path, state: Mapping[str, Tensor], heads: int | None) -> Shape:
     word, position = state.get(NAMES["word.weight"]), state.get(NAMES["position.weight"])
-    if not isinstance(word, Tensor) or not isinstance(position, Tensor):
+    if word is None or position is None or word.ndim != 2 or position.ndim != 2:
+        begins = ", ".join(name[:80] for name in list(state)[:3])
         raise UserError(
-            f"{file}: {NAMES['word.weight']} or {NAMES['position.weight']} is missing; "
-            f"it begins with {', '.join(list(state)[:3]) or 'nothing'}"
+            f"{file}: {NAMES['word.weight']} or {NAMES['position.weight']} is missing, or no "
+            f"table; it begins with {begins or 'nothing'}"
         )
-    others = [name for name, value in state.items() if not isinstance(value, Tensor)]
-    if others:
-        raise UserError(f"{file}: {others[0]} is no tensor")
-    found = (re.match(r"transformer\.layers\.(\d+)\.", name) for name in state)
+    found = (re.match(r"transformer\.layers\.(\d{1,6})\.", name) for name in state)
     layers = 1 + max((int(match.group(1)) for match in found if match), default=-1)
+    if layers > len(state):
+        raise UserError(f"{file}: {layers} layers in {len(state)} tensors")
     rows, hidden = word.shape
     inner = NAMES["inner.weight"] in state
     return Shape(

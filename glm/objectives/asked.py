@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from glm.objectives.layout import Layout
-from tasks.errors import UserError
+from tasks.source import outside
 
 FILE = "asked.json"
+WHAT = "what says how a model is asked"
+MOST_SENTINELS = 100_000
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,15 @@ def write(folder: Path, asked: Asked) -> None:
 
 def read(folder: Path) -> Asked | None:
     """What `write` kept; None where nothing was."""
-    try:
-        kept = json.loads((folder / FILE).read_text())
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    kept = outside.json_value(path, dict, WHAT)
+    with outside.parsing(path, WHAT):
         values: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in kept["layout"].items()
         }
-        return Asked(Layout(**values), int(kept["sentinels"]))
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{folder / FILE}: not what says how a model is asked ({error})") from None
+        sentinels = int(kept["sentinels"])
+        if not 0 <= sentinels <= MOST_SENTINELS:
+            raise ValueError(f"{sentinels} pairs of sentinels: at most {MOST_SENTINELS}")
+        return Asked(Layout(**values), sentinels)

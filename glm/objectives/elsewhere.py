@@ -4,7 +4,6 @@ Read from `config.json`, without `transformers` and without the weights, so that
 checked and planned before anything is loaded.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from glm.objectives.draws import Draws
 from glm.objectives.layout import Ask, Layout
 from glm.objectives.objective import ExtraTokens, Likelihood
 from tasks.errors import UserError
+from tasks.source import outside
 
 Kind = Literal["encoder", "body", "decoder", "sentinels", "rewriting", "blanks", "ours"]
 
@@ -102,7 +102,8 @@ def elsewhere(folder: Path) -> Elsewhere:
 
 def _kind(folder: Path) -> Kind:
     config = _config(folder)
-    architecture = (config.get("architectures") or [""])[0]
+    named = config.get("architectures")
+    architecture = str(named[0]) if named and isinstance(named, list) else ""
     name = str(config.get("model_type", ""))
     if architecture.startswith("GLM") and "block_position_encoding" in config:
         return "blanks"
@@ -115,15 +116,17 @@ def _kind(folder: Path) -> Kind:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except OSError:
+    if not (folder / "config.json").is_file():
         raise UserError(
             f"{folder}: no checkpoint here: neither config.json (Hugging Face), asked.json (ours) "
             f"nor {' or '.join(GLM_FILES)} (the released GLM)"
-        ) from None
-    except ValueError as error:
-        raise UserError(f"{folder / 'config.json'}: not JSON ({error})") from None
-    if not isinstance(config, dict):
-        raise UserError(f"{folder / 'config.json'}: not a configuration")
-    return config
+        )
+    return outside.json_value(folder / "config.json", dict, "a configuration")
+
+
+def tagged(folder: Path) -> Path | None:
+    """The folder inside this one that a released GLM's tag file names; None without a tag file."""
+    if not (folder / GLM_FILES[0]).is_file():
+        return None
+    first = next(outside.lines(folder / GLM_FILES[0], "a tag", 1), "")
+    return folder / Path(first.strip()).name

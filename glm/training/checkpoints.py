@@ -11,26 +11,27 @@ each, whenever the writer was stopped:
 The second save into a folder writes `model-2.safetensors`, the third `model.safetensors` again.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from glm.models.backbone import Backbone
+from glm.models.headers import headers
 from glm.models.networks import Network, bare
 from glm.models.shape import Shape
 from tasks import atomic
 from tasks.errors import UserError
+from tasks.source import outside
 
 VERSION = 1
 RECORD = "checkpoint.json"
 HEAD = "head."
+WHAT = "a checkpoint's record"
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,19 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
     """The model in `folder`, on `device` and in the precision that was saved."""
     folder = Path(folder)
     record = _record(folder)
-    state, _ = _tensors(folder / record["model"], device)
-    model = bare(Shape(**record["shape"]))
-    try:
+    file = folder / record["model"]
+    state, _ = _tensors(file, device)
+    with outside.parsing(folder / RECORD, WHAT):
+        shape = Shape(**record["shape"])
+        held = sum(tensor.numel() for tensor in state.values())
+        if shape.layers > len(state) or shape.parameters() != held:
+            raise UserError(
+                f"{file} does not fit its {RECORD}: {held:,} numbers, and {shape.layers} layers "
+                f"of {shape.hidden} units have {shape.parameters():,}"
+            )
+        model = bare(shape)
+    with outside.parsing(file, f"the tensors of its {RECORD}"):
         model.load_state_dict(state, assign=True)
-    except RuntimeError as error:
-        raise UserError(f"{folder / record['model']} does not fit its {RECORD}: {error}") from None
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     return Checkpoint(model, record["extra"])
@@ -167,17 +175,23 @@ def _moments(optimiser: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> d
 
 def _record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
-    try:
-        record = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{folder}: no checkpoint here ({RECORD} is missing)") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not a checkpoint's record ({error})") from None
+    if not path.is_file():
+        raise UserError(f"{folder}: no checkpoint here ({RECORD} is missing)")
+    record = outside.json_value(path, dict, WHAT)
     if record.get("version") != VERSION:
         raise UserError(
             f"{path}: version {record.get('version')} of the layout; this program reads {VERSION}"
         )
+    model, optimiser = record.get("model"), record.get("optimiser")
+    if not _is_beside(model) or not (optimiser is None or _is_beside(optimiser)):
+        raise UserError(f"{path}: not {WHAT}: it names no files that lie beside it")
+    if not isinstance(record.get("extra"), dict):
+        raise UserError(f"{path}: not {WHAT}: `extra` is missing")
     return record
+
+
+def _is_beside(name: object) -> bool:
+    return isinstance(name, str) and Path(name).name == name
 
 
 def _tensors(path: Path, device: torch.device | str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -188,16 +202,18 @@ def _tensors(path: Path, device: torch.device | str) -> tuple[dict[str, Tensor],
 
 
 def _read(path: Path, device: torch.device | str) -> dict[str, Tensor]:
-    try:
+    if not path.is_file():
+        raise UserError(f"{path}: the checkpoint's {RECORD} names this file; it is gone")
+    headers(path)
+    with outside.parsing(path, "safetensors"):
         return load_file(path, device=str(device))
-    except FileNotFoundError:
-        raise UserError(f"{path}: the checkpoint's {RECORD} names this file; it is gone") from None
-    except SafetensorError as error:
-        raise UserError(f"{path}: not a whole safetensors file ({error})") from None
 
 
 def _write(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> str:
     part = folder / f"{name}.part"
+    part.touch()
+    mode = part.stat().st_mode  # as umask gives it: the library makes files for their owner alone
     save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, part)
+    part.chmod(mode)
     atomic.put(part, folder / name, lasting=True)
     return name

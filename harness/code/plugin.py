@@ -33,9 +33,12 @@ from typing import Any, Literal
 
 from harness.code import source
 from harness.errors import UserError
+from tasks.source import outside
 from tasks.template import task
 
 REGISTRIES = ("TASKS", "METRICS", "OBJECTIVES", "SYSTEMS", "RECIPES", "STYLES", "TABLES")
+LARGEST = 4 * 2**20  # bytes of a file of tasks,
+MOST_VALUES = 100_000  # and values in it
 ENTRY_POINTS = "glm_harness.plugins"
 
 
@@ -164,17 +167,37 @@ def _file(entry: str, path: Path) -> Plugin:
 
 def _tasks_file(entry: str, path: Path) -> tuple[Plugin, ...]:
     """One task's mapping, a list of them, or a mapping of names to them."""
-    import yaml
-
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"plugin {entry}: {path} cannot be read ({error})") from None
+    found = _values(path)
     if isinstance(found, Mapping) and "kind" in found:
         found = [found]
     if isinstance(found, list):
         return tuple(task_of(f"{entry}[{i}]", each) for i, each in enumerate(found))
     return tasks_of(entry, found)
+
+
+def _values(path: Path) -> object:
+    """What a YAML or JSON file holds; aliases may repeat something, but not unfold without end."""
+    import yaml
+
+    with outside.parsing(path, "tasks"):
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"more than {LARGEST:,} bytes")
+        text = path.read_text(encoding="utf-8")
+        if (node := yaml.compose(text, Loader=yaml.SafeLoader)) is not None:
+            _count(node, {})
+        return yaml.safe_load(text)
+
+
+def _count(node: Any, counted: dict[int, int]) -> int:
+    """How many values there are below a node with its aliases written out."""
+    if id(node) not in counted:
+        counted[id(node)] = LARGEST  # of what holds itself
+        below = node.value if isinstance(node.value, list) else []
+        parts = (part for each in below for part in (each if isinstance(each, tuple) else (each,)))
+        counted[id(node)] = 1 + sum(_count(part, counted) for part in parts)
+    if counted[id(node)] > MOST_VALUES:
+        raise ValueError(f"its aliases unfold to more than {MOST_VALUES:,} values")
+    return counted[id(node)]
 
 
 def tasks_of(place: str, mappings: object) -> tuple[Plugin, ...]:

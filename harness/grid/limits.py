@@ -4,8 +4,8 @@ A slip of the pen (one zero too many in `overrides`) is refused with what it wou
 the memory is full or a night is gone. `limits:` in the grid raises the bounds.
 """
 
-import os
 from dataclasses import replace
+from pathlib import Path
 
 from ablations.budget import spent, steps
 from ablations.recipes import Pretraining
@@ -14,10 +14,13 @@ from ablations.settings import changed
 from ablations.systems import Variant
 from glm.data.special import table_rows
 from glm.data.vocabularies import IDS
+from harness import memory
+from harness.errors import UserError
 from harness.grid.overrides import Overrides, overrides, scaled
 from harness.grid.positions import Document, Key
 from harness.grid.schema import Grid
 from harness.plan.plan import CPU_UTILISATION, H100, UTILISATION, calibrate
+from harness.steps import checkpoint
 
 TRAINING_BYTES = 16  # per parameter in fp32: weight, gradient and AdamW's two averages
 GPU_MEMORY = 80.0  # GB
@@ -47,6 +50,7 @@ def check(grid: Grid, document: Document, sized: bool) -> None:
         found = overrides(row)
         variant = found.of(grid.known.systems[str(row.variant)], grid.known.objectives)
         if variant.checkpoint is not None:
+            _checkpoint(grid, document, variant)
             continue
         key = (variant, tuple(sorted(found.pretraining.items())))
         if key not in seen and len(seen) < 1000:
@@ -112,13 +116,29 @@ def _slow(grid: Grid, flops: float) -> str:
     )
 
 
+def _checkpoint(grid: Grid, document: Document, variant: Variant) -> None:
+    """Blame a checkpoint whose weights do not fit, before they are read. One of the hub may not be
+    here yet: its step looks."""
+    assert variant.checkpoint is not None
+    if variant.checkpoint.revision:
+        return
+    try:
+        needed, there = checkpoint.gigabytes(Path(variant.checkpoint.path)), _memory(grid)
+    except UserError as error:
+        document.once(("tables",), str(error))
+        return
+    if needed > there:
+        said = f"checkpoint {variant.checkpoint.name} takes {needed:,.0f} GB in fp32"
+        document.once(("tables",), f"{said}: there are {there:,.0f} (limits: {{memory_gb: ...}})")
+
+
 def _memory(grid: Grid) -> float:
     """GB for one training."""
     if grid.limits.memory_gb:
         return grid.limits.memory_gb
     if grid.machine.gpus or grid.machine.address:
         return GPU_MEMORY
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    return memory.allowed() / 1e9
 
 
 def _speed(grid: Grid) -> float:

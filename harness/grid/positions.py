@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 LIMIT = 100_000  # values in one document, aliases unfolded
+LARGEST = 4 * 2**20  # characters of a grid
 DEPTH = 40
 INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -88,7 +89,10 @@ class Document:
 def opened(path: Path) -> Document:
     """The file's document. Syntax errors are problems of it, not exceptions."""
     try:
-        text = path.read_bytes().decode()
+        with open(path, "rb") as file:
+            text = file.read(LARGEST + 1).decode()
+        if len(text) > LARGEST:
+            raise OSError(f"more than {LARGEST:,} characters")
     except (OSError, UnicodeDecodeError) as error:
         document = Document(str(path))
         document.blame((), f"cannot be read: {error}")

@@ -1,17 +1,17 @@
 """A model that was trained elsewhere, in the place of a pretraining."""
 
-import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from glm.objectives.elsewhere import Elsewhere
+from glm.models.headers import of_folder
+from glm.objectives.elsewhere import Elsewhere, tagged
+from harness import memory
 from harness.errors import UserError
 from harness.steps.step import Work
 from tasks.atomic import write_facts
-from tasks.source import files
+from tasks.source import files, outside
 
 REFERENCE = "reference.json"
 READ = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin", "*.pt")
@@ -43,6 +43,11 @@ class Checkpoint:
             from glm.models.huggingface.checkpoint import locate
 
             path, _ = locate(self.name, self.revision)
+            needed, there = gigabytes(path), memory.allowed() / 1e9
+            if needed > there:
+                raise UserError(
+                    f"{self.name} takes {needed:,.0f} GB in fp32: there are {there:,.0f}"
+                )
         held = content(path)
         if self.files and held != dict(self.files):
             raise UserError(f"{path}: changed since the grid was read; run the same command again")
@@ -63,14 +68,18 @@ def content(path: Path) -> dict[str, str]:
 
 def parameters(path: Path) -> int | None:
     """The numbers in a folder's safetensors, by their headers; None where there are none."""
-    from safetensors import safe_open
+    if not path.is_dir() or not any(path.glob("*.safetensors")):
+        return None
+    return sum(tensor.numbers for tensor in of_folder(path).values())
 
-    count, found = 0, sorted(path.glob("*.safetensors")) if path.is_dir() else []
-    for file in found:
-        with safe_open(file, "numpy") as weights:
-            names = list(weights.keys())
-            count += sum(math.prod(weights.get_slice(name).get_shape()) for name in names)
-    return count if found else None
+
+def gigabytes(path: Path) -> float:
+    """What the weights take in fp32, the precision in which they are loaded: at most that much."""
+    numbers = parameters(path)
+    if numbers is not None:
+        return 4 * numbers / 1e9
+    pickled = (file for file in _read(path) if file.suffix in (".pt", ".bin"))
+    return 2 * sum(file.stat().st_size for file in pickled) / 1e9  # fp16 as a rule
 
 
 def _read(path: Path) -> Iterator[Path]:
@@ -78,9 +87,8 @@ def _read(path: Path) -> Iterator[Path]:
         yield path
         return
     found = {file for pattern in READ for file in path.glob(pattern)}
-    tag = path / "latest_checkpointed_iteration.txt"
-    if tag.is_file():
-        found |= set((path / tag.read_text().strip()).glob("*.pt"))
+    if (inside := tagged(path)) is not None:
+        found |= set(inside.glob("*.pt"))
     yield from sorted(found)
 
 
@@ -88,7 +96,7 @@ def referred(folder: Path) -> dict[str, Any] | None:
     """What a step's folder refers to, its files unchanged; None where it is no reference."""
     if not (folder / REFERENCE).is_file():
         return None
-    facts = json.loads((folder / REFERENCE).read_text())
+    facts = outside.json_value(folder / REFERENCE, dict, "a reference to a checkpoint")
     path = Path(facts["path"])
     if not path.exists():
         raise UserError(f"checkpoint {facts['name']}: {path} is gone; put it back, or run anew")

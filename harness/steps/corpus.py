@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,8 @@ from harness.steps import documents
 from harness.steps.step import Work
 from tasks.atomic import write_facts
 
-ROW_GROUP = 2048  # documents written at a time
+ROW_GROUP = 2048  # documents written at a time,
+ROW_GROUP_BYTES = 16 * 2**20  # or as many as have so many bytes
 
 
 @dataclass(frozen=True)
@@ -72,42 +74,75 @@ def _split(
     folder: Path, documents: Iterator[str], holdout: int, limit: int
 ) -> dict[str, tuple[int, int]]:
     """Write documents to train or held-out by the hash of their text."""
-    held: list[str] = []
-
-    def kept() -> Iterator[str]:
+    with _Texts(folder, "train") as train, _Texts(folder, "heldout") as held:
         for text in documents:
             digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-            if len(held) < limit and int.from_bytes(digest) % holdout == 0:
-                held.append(text)
-            else:
-                yield text
-
-    train = _write(folder, "train", kept())
-    return {"train": train, "heldout": _write(folder, "heldout", iter(held))}
+            held_out = held.documents < limit and int.from_bytes(digest) % holdout == 0
+            (held if held_out else train).add(text)
+    return {each.name: (each.documents, each.size) for each in (train, held)}
 
 
 def _write(folder: Path, name: str, texts: Iterator[str]) -> tuple[int, int]:
     """Write one parquet file of a text column; returns documents and bytes of text."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    schema = pa.schema([("text", pa.string())])
-    documents = size = 0
-    with parquet.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd") as writer:
-        group: list[str] = []
+    with _Texts(folder, name) as out:
         for text in texts:
-            group.append(text)
-            documents, size = documents + 1, size + len(text.encode())
-            if len(group) == ROW_GROUP:
-                writer.write_table(pa.table({"text": group}, schema))
-                group = []
-        writer.write_table(pa.table({"text": group}, schema))
-    return documents, size
+            out.add(text)
+    return out.documents, out.size
+
+
+class _Texts:
+    """A parquet file of a text column that is being written, a group of rows at a time."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        self.name, self.documents, self.size = name, 0, 0
+        self._group: list[str] = []
+        self._held = 0  # bytes of the group
+        self._schema = pa.schema([("text", pa.string())])
+        path = folder / f"{name}.parquet"
+        self._writer = parquet.ParquetWriter(path, self._schema, compression="zstd")
+
+    def __enter__(self) -> "_Texts":
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed is None:
+            self._flush()
+        self._writer.close()
+
+    def add(self, text: str) -> None:
+        length = len(text.encode())
+        self._group.append(text)
+        self.documents += 1
+        self.size += length
+        self._held += length
+        if len(self._group) == ROW_GROUP or self._held >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        self._writer.write_table(pa.table({"text": self._group}, self._schema))
+        self._group, self._held = [], 0
 
 
 def read_texts(path: Path) -> Iterator[str]:
-    """The documents of a corpus step's parquet file, in order."""
+    """The documents of a corpus step's parquet file, in order: no more than a group in memory."""
     from pyarrow import parquet
 
-    for batch in parquet.ParquetFile(path).iter_batches(ROW_GROUP, columns=["text"]):
-        yield from batch.column(0).to_pylist()
+    file = parquet.ParquetFile(path)
+    for group in range(file.num_row_groups):
+        yield from file.read_row_group(group, columns=["text"]).column(0).to_pylist()
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The first documents of a corpus step's parquet file, to be read more than once."""
+
+    path: Path
+    most: int
+
+    def __iter__(self) -> Iterator[str]:
+        return islice(read_texts(self.path), self.most)

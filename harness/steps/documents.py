@@ -5,13 +5,16 @@ A damaged file or line is the user's error, with the place; nothing is passed ov
 
 import tarfile
 from collections.abc import Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from harness.steps import columns
 from tasks.errors import UserError
 from tasks.source import files, hub
+from tasks.source.faults import shown
 
-AT_ONCE = 2048  # rows of a parquet file
+LONGEST = files.LONGEST_LINE  # bytes of a document, whatever file it is in
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet", ".tar": "tar"}
 
 
@@ -56,32 +59,45 @@ def _whole(path: Path, line: files.Line) -> Mapping[str, Any]:
 
 
 def _parquet(path: Path, field: str) -> Iterator[str]:
-    import pyarrow
-    from pyarrow import parquet
-
     try:
-        file = parquet.ParquetFile(path)
-        if field not in file.schema_arrow.names:
-            columns = ", ".join(file.schema_arrow.names)
-            raise UserError(f"{path}: no column {field!r}, only {columns}")
-        column = file.schema_arrow.field(field).type
-        if not (pyarrow.types.is_string(column) or pyarrow.types.is_large_string(column)):
-            raise UserError(f"{path}: the column {field!r} holds {column}, not text")
-        for batch in file.iter_batches(AT_ONCE, columns=[field]):
-            yield from (text or "" for text in batch.column(0).to_pylist())
-    except (OSError, pyarrow.ArrowException) as error:
-        raise UserError(f"{path}: cannot be read as parquet ({error})") from None
+        for row, text in enumerate(columns.texts(path, field), start=1):
+            if text and len(text) > LONGEST:
+                raise UserError(f"{path}: row {row} is too long: more than {LONGEST} characters")
+            yield text or ""
+    except columns.Unreadable as error:
+        raise UserError(f"{path}: cannot be read as parquet: {shown(str(error), 200)}") from None
 
 
 def _tar(path: Path, field: str) -> Iterator[str]:
     try:
-        with tarfile.open(path) as archive:
+        with files.opened(path) as packed, _archive(packed) as archive:
             for member in archive:
                 stream = archive.extractfile(member) if member.isfile() else None
                 if stream is not None and member.name.endswith(".txt"):
-                    yield stream.read().decode("utf-8", "replace")
-    except (OSError, EOFError, tarfile.TarError) as error:
+                    yield _text(path, member.name, stream.read(LONGEST + 1))
+    except tarfile.TarError as error:
         raise UserError(f"{path}: cannot be read as an archive ({error})") from None
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose name is no longer than a document: the library reads it whole."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.size > LONGEST and not member.isfile() and not member.isdir():
+            raise tarfile.ReadError(f"a name of {member.size} bytes")
+        return member
+
+
+def _archive(packed: BufferedReader) -> tarfile.TarFile:
+    return tarfile.open(fileobj=packed, mode="r|", tarinfo=_Member)
+
+
+def _text(path: Path, member: str, content: bytes) -> str:
+    if len(content) > LONGEST:
+        raise UserError(f"{path}: {member[:80]} is too long: more than {LONGEST} bytes")
+    return content.decode("utf-8", "replace")
 
 
 def from_hub(name: str, revision: str, split: str, field: str) -> Iterator[str]:

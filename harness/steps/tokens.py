@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +12,8 @@ from harness.steps.corpus import read_texts
 from harness.steps.step import Work
 from tasks.atomic import write_facts
 
-ENCODED_AT_ONCE = 1024
+ENCODED_AT_ONCE = 1024  # documents,
+CHARACTERS_AT_ONCE = 2**22  # or as many as have so many characters
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Tokens:
         lengths: list[int] = []
         with (work.folder / "tokens.bin").open("wb") as out:
             texts = read_texts(work.inputs["corpus"] / "train.parquet")
-            for group in _groups(texts, ENCODED_AT_ONCE):
+            for group in _groups(texts):
                 encoded = [
                     [special.cls, *ids, special.eos] for ids in tokenizer.encode_batch(group) if ids
                 ]
@@ -48,6 +48,14 @@ class Tokens:
         work.log("written", **facts)
 
 
-def _groups(texts: Iterator[str], size: int) -> Iterator[list[str]]:
-    while group := list(islice(texts, size)):
+def _groups(texts: Iterator[str]) -> Iterator[list[str]]:
+    group: list[str] = []
+    held = 0
+    for text in texts:
+        group.append(text)
+        held += len(text)
+        if len(group) == ENCODED_AT_ONCE or held >= CHARACTERS_AT_ONCE:
+            yield group
+            group, held = [], 0
+    if group:
         yield group

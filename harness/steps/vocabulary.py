@@ -1,13 +1,12 @@
 """The step that makes or reads a vocabulary."""
 
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
 from glm.data import tokenizer as tokens
 from glm.data.vocabularies import HUB, IDS
-from harness.steps.corpus import read_texts
+from harness.steps.corpus import Texts
 from harness.steps.step import Work
 
 TRAINING_DOCUMENTS = 50_000  # that a vocabulary is trained on
@@ -38,7 +37,7 @@ class Vocabulary:
     def run(self, work: Work) -> None:
         """Write the tokenizer's folder."""
         if self.kind == "train":
-            texts = islice(read_texts(work.inputs["corpus"] / "train.parquet"), TRAINING_DOCUMENTS)
+            texts = Texts(work.inputs["corpus"] / "train.parquet", TRAINING_DOCUMENTS)
             tokenizer = tokens.train_wordpiece(texts, self.size, task_masks=self.task_masks)
         elif self.kind == "hub":
             tokenizer = tokens.hub(self.hub, task_masks=self.task_masks)

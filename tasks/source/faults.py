@@ -10,6 +10,7 @@ from tasks.source.files import BadRow
 
 SAMPLES = 5
 LINES_SHOWN = 40
+MOST = 100_000  # faults of a file: beyond that it is another file, and they fill the memory
 KINDS_SHOWN = 20
 # Characters. No field that is asked about comes near the first, no document near the second.
 LONGEST_TEXT = 250_000
@@ -35,21 +36,21 @@ class Fault:
 
 def report(name: str, faults: Sequence[Fault], rows: int) -> str:
     """The report of one file: counts by kind, line numbers and the first five samples."""
-    kinds = Counter(_shown(fault.sentence.partition(":")[0]) for fault in faults)
+    kinds = Counter(shown(fault.sentence.partition(":")[0]) for fault in faults)
     places = [str(line) for line in dict.fromkeys(fault.line for fault in faults)]
     more = len(places) - LINES_SHOWN
     text = [f"{name}: {len(faults)} bad rows beside {rows} good ones."]
     text += [f"  {count} x {kind}" for kind, count in kinds.most_common(KINDS_SHOWN)]
     text += ["  lines " + ", ".join(places[:LINES_SHOWN]) + (f" and {more} more" * (more > 0))]
     for fault in faults[:SAMPLES]:
-        called = f" (id {_shown(fault.id)})" if fault.id else ""
-        text += [f"  line {fault.line}{called}: {_shown(fault.sentence, 200)}"]
-        text += [f"    {_shown(fault.sample)}"] if fault.sample else []
+        called = f" (id {shown(fault.id)})" if fault.id else ""
+        text += [f"  line {fault.line}{called}: {shown(fault.sentence, 200)}"]
+        text += [f"    {shown(fault.sample)}"] if fault.sample else []
     text += ["  Mend the file, or leave these rows out with on_bad_row: skip."]
     return "\n".join(text)
 
 
-def _shown(sample: str, width: int = 96) -> str:
+def shown(sample: str, width: int = 96) -> str:
     """A text on one line, cut, with what a terminal would obey (escapes, bells) made visible."""
     plain = "".join(c if c.isprintable() else "\\" + f"x{ord(c):02x}" for c in sample[: width + 1])
     return plain if len(plain) <= width else plain[: width - 3] + "..."

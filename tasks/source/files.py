@@ -7,6 +7,7 @@ without end) is a `UserError` at once. No more than a line is in memory.
 
 import gzip
 import hashlib
+import io
 import json
 import lzma
 import zlib
@@ -15,17 +16,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 from tasks.errors import UserError
 
 SUFFIXES = ("", ".xz", ".gz")
 # No data set here comes near these; what does is an accident or an attack, and fills the memory.
 LONGEST_LINE = 8 * 2**20  # bytes
-LARGEST_JSON = 64 * 2**20  # bytes of a file that is one JSON value
+LARGEST_JSON = 64 * 2**20  # bytes of a file that is one JSON value,
+MOST_VALUES = 4_000_000  # and values in it: an empty list takes thirty times its text
 MOST_PACKED = 200  # how much smaller than its text a file may be,
 LARGEST_UNPACKED = 64 * 2**20  # if that has more bytes than these
 DEEPEST = 32  # levels of a record
+AT_ONCE = 2**18  # bytes that are unpacked at a time
 
 
 class BadRow(Exception):
@@ -43,7 +49,7 @@ class Line:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
+def opened(path: Path) -> Iterator[BufferedReader]:
     """Opens a file by its suffix for reading bytes; damage becomes a `UserError` with the path."""
     try:
         with _open(path) as stream:
@@ -58,12 +64,40 @@ def opened(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
 
 
-def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
+def _open(path: Path) -> BufferedReader:
     if path.suffix == ".xz":
-        return lzma.open(path, "rb")
+        return BufferedReader(_Unpacked(path, lzma.open(path, "rb")), AT_ONCE)
     if path.suffix == ".gz":
-        return gzip.open(path, "rb")
+        return BufferedReader(_Unpacked(path, gzip.open(path, "rb")), AT_ONCE)
     return open(path, "rb")
+
+
+class _Unpacked(io.RawIOBase):
+    """What a compressed file holds, as long as that is not many times its size."""
+
+    def __init__(self, path: Path, packed: IO[bytes] | gzip.GzipFile) -> None:
+        self.path, self.packed, self.unpacked = path, packed, 0
+        self.most = max(LARGEST_UNPACKED, MOST_PACKED * path.stat().st_size)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """Raises `UserError` for what no text is: an attack, or an accident."""
+        view = memoryview(buffer)
+        piece = self.packed.read(len(view))
+        view[: len(piece)] = piece
+        self.unpacked += len(piece)
+        if self.unpacked > self.most:
+            raise UserError(
+                f"{self.path}: unpacks to more than {MOST_PACKED} times its size, as no text does. "
+                f"Unpack it yourself if it is meant so."
+            )
+        return len(piece)
+
+    def close(self) -> None:
+        self.packed.close()
+        super().close()
 
 
 def text_lines(path: Path) -> Iterator[Line]:
@@ -90,26 +124,12 @@ def text_lines(path: Path) -> Iterator[Line]:
 
 def _lines(path: Path) -> Iterator[tuple[bytes, int]]:
     """The beginning of every line, all of it up to the longest there may be, and its length."""
-    unpacked = 0
     with opened(path) as stream:
         while raw := stream.readline(LONGEST_LINE + 1):
             length, rest = len(raw), raw
             while not rest.endswith(b"\n") and (rest := stream.readline(LONGEST_LINE)):
                 length += len(rest)
-                _require_sane(path, unpacked + length)
-            unpacked += length
-            _require_sane(path, unpacked)
             yield raw, length
-
-
-def _require_sane(path: Path, unpacked: int) -> None:
-    """Raises `UserError` for a file that has unpacked to many times its size."""
-    packed = path.suffix in SUFFIXES[1:] and unpacked > LARGEST_UNPACKED
-    if packed and unpacked > MOST_PACKED * path.stat().st_size:
-        raise UserError(
-            f"{path}: unpacks to more than {MOST_PACKED} times its size, as no text does. "
-            f"Unpack it yourself if it is meant so."
-        )
 
 
 def whole_json(path: Path) -> Any:
@@ -118,6 +138,8 @@ def whole_json(path: Path) -> Any:
         content = stream.read(LARGEST_JSON + 1)
     if len(content) > LARGEST_JSON:
         raise BadRow(f"too large: more than {LARGEST_JSON} bytes; write its records as JSON lines")
+    if sum(content.count(sign) for sign in (b",", b"[", b"{")) > MOST_VALUES:
+        raise BadRow(f"too large: more than {MOST_VALUES} values")
     return _value(content)
 
 

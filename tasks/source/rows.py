@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tasks.errors import UserError
-from tasks.source.faults import Fault, report
+from tasks.source.faults import MOST, Fault, report
 from tasks.source.files import BadRow, Line, require_clean
 from tasks.source.folder import Folder
 from tasks.source.hub import Hub
@@ -59,6 +59,8 @@ def checked(
     faults: list[Fault] = []
     seen: dict[str, int] = {}
     for line in lines:
+        if len(faults) >= MOST:
+            raise UserError(f"{report('a file', faults, len(rows))}\n  Nothing more was read.")
         if line.record is None:
             faults.append(Fault(line.number, "", line.fault, line.sample))
             continue

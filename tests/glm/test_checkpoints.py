@@ -233,7 +233,7 @@ def test_files_that_are_no_checkpoints_are_named(released, tmp_path):
     with pytest.raises(UserError, match=r"word_embeddings\.weight or .* it begins with weight"):
         import_glm(released)
     file.write_bytes(b"no pickle")
-    with pytest.raises(UserError, match="refused"):
+    with pytest.raises(UserError, match="cannot be read as a file of tensors"):
         import_glm(released)
     (file.parent / "mp_rank_01_model_states.pt").touch()
     with pytest.raises(UserError, match="several model-parallel files"):

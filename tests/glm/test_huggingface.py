@@ -350,7 +350,7 @@ def test_what_is_not_there_or_not_safe_is_said_with_a_remedy(tmp_path, monkeypat
     config = json.loads((folder / "config.json").read_text())
     config |= {"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config"}}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match="transformers cannot read this checkpoint"):
+    with pytest.raises(UserError, match="cannot be read as a checkpoint of transformers"):
         checkpoint.load(folder)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -122,5 +122,7 @@ def test_a_folder_without_a_known_form_is_named(tmp_path):
         opening.opened(tmp_path)
     checkpoints.save(tmp_path, build(Shape(1, 32, 2, 128, 32), 0))
     (tmp_path / "asked.json").write_text("{}")
-    with pytest.raises(UserError, match=r"asked\.json: not what says how a model is asked"):
+    with pytest.raises(
+        UserError, match=r"asked\.json: cannot be read as what says how a model is asked"
+    ):
         opening.opened(tmp_path)

@@ -161,13 +161,13 @@ def test_a_byte_level_vocabulary_keeps_spaces_and_its_mask_swallows_one(tmp_path
 def test_files_that_are_no_vocabulary_are_named(tmp_path):
     with pytest.raises(UserError, match=r"no tokenizer here"):
         load(tmp_path)
-    with pytest.raises(UserError, match=r"absent\.txt: cannot read"):
+    with pytest.raises(UserError, match=r"absent\.txt: cannot be read"):
         bert(tmp_path / "absent.txt")
     (tmp_path / "vocab.txt").write_text("hello\nworld\n")
     with pytest.raises(UserError, match=r"vocab\.txt: this vocabulary lacks \[PAD\], \[UNK\]"):
         load(tmp_path)
     (tmp_path / "vocab.json").write_text("not json")
-    with pytest.raises(UserError, match=r"not a JSON vocabulary"):
+    with pytest.raises(UserError, match=r"vocab\.json: not a vocabulary: not JSON"):
         bpe("gpt2", tmp_path / "vocab.json", tmp_path / "vocab.txt")
 
 

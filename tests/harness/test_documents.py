@@ -54,7 +54,8 @@ def test_every_format_gives_the_same_documents(name: str, tmp_path: Path) -> Non
         ("c.txt", b"fine\n\xff\xfe broken\n", "c.txt:2: not UTF-8"),
         ("c.jsonl.xz", lzma.compress(b'{"body": "x"}\n' * 999)[:-20], "damaged or cut short"),
         ("c.parquet", b"no parquet at all", "cannot be read as parquet"),
-        ("c.tar.xz", b"no archive at all", "cannot be read as an archive"),
+        ("c.tar.xz", b"no archive at all", "damaged or cut short"),
+        ("c.tar", b"no archive at all" * 99, "cannot be read as an archive"),
     ],
 )
 def test_a_damaged_file_is_one_message_with_its_place(

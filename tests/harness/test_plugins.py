@@ -3,6 +3,7 @@
 No file of the package is touched, and nothing of a plugin is left behind for the next grid.
 """
 
+import itertools
 import json
 import pickle
 from pathlib import Path
@@ -230,3 +231,23 @@ def test_a_module_is_a_plugin_too(folder: Path, monkeypatch):
     (found,) = plugin.read("stranger.mine", folder)
     assert "weather" in catalogue.of((found,)).tasks
     assert found.module == "stranger.mine" and len(found.fingerprint) == 16
+
+
+HOSTILE = {
+    "deep": "[" * 50_000,
+    "laughs": "a: &a [x, x]\n" + "".join(
+        f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in itertools.pairwise("abcdefghij")
+    ),
+    "itself": "a: &a [*a]\n",
+    "cut": "a: {b: [",
+    "a program": "a: !!python/object/apply:os.system [ls]\n",
+    "long": "a: " + "x" * (5 * 2**20),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_file_of_tasks_is_refused_in_one_sentence(what: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(HOSTILE[what])
+    with pytest.raises(UserError, match=r"mine\.yaml: cannot be read as tasks \(") as refused:
+        plugin.read("mine.yaml", tmp_path)
+    assert len(str(refused.value)) < 500

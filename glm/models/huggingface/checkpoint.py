@@ -4,6 +4,7 @@ A name of the hub is looked up in the local cache before the network is asked, a
 the commit that it stands for. A folder is what `save_pretrained` writes.
 """
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 
 from glm.data.sequences import sequence
 from glm.data.tokenizer import Tokenizer
+from glm.models.headers import of_folder
 from glm.models.huggingface.backbone import UNBOUNDED, HuggingFace
 from glm.models.huggingface.decoder import Decoder
 from glm.models.huggingface.encoder import AFTER_PADDING, Encoder
@@ -20,9 +22,15 @@ from glm.models.huggingface.vocabulary import Kind, adapted
 from glm.objectives.elsewhere import SERVES
 from glm.objectives.layout import Layout
 from tasks.errors import UserError
+from tasks.source import outside
 
 WAYS = {"encoder": Encoder, "decoder": Decoder, "encoder-decoder": EncoderDecoder}
 HOW = "pip install 'transformers>=5.0'"
+READ = ("*config.json", "tokenizer.json", "*tokens*.json", "vocab.json", "*.index.json")
+LAYERS = re.compile("layer|block|depth|expert")
+LARGEST = 2**24  # of any number in a configuration: no table has as many rows
+FEWEST = 64  # layers that a few tensors, shared by all of them, may stand for
+SHARED, SMALL = 3, 2**22  # stored once and counted again, or left out: heads, mostly
 
 
 @dataclass(frozen=True)
@@ -76,8 +84,9 @@ def load(
             f"{folder}: no *.safetensors here, and other formats can run code; convert it once "
             "with transformers: AutoModel.from_pretrained(...).save_pretrained(FOLDER)"
         )
+    _require_bounds(folder)
     safe = {"local_files_only": True, "trust_remote_code": False}
-    try:
+    with outside.parsing(folder, "a checkpoint of transformers"):
         config = transformers.AutoConfig.from_pretrained(folder, **safe)
         kind = kind_of(config)
         auto = {
@@ -85,27 +94,58 @@ def load(
             "decoder": transformers.AutoModelForCausalLM,
             "encoder-decoder": transformers.AutoModelForSeq2SeqLM,
         }[kind]
+        _require_size(folder, auto, config)
         fast = transformers.AutoTokenizer.from_pretrained(folder, use_fast=True, **safe)
         network, facts = auto.from_pretrained(
             folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safe
         )
-    except (OSError, ValueError, KeyError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{folder}: transformers cannot read this checkpoint: {reason}") from None
-    headless = _headless(network, facts["missing_keys"], folder)
-    model = HuggingFace(
-        network.to(device),
-        WAYS[kind].of(network),
-        name or folder.name,
-        revision,
-        room(config),
-        headless,
-    )
-    tokenizer, layout = adapted(fast, config, kind)
-    layout = replace(layout, serves=SERVES["body"]) if headless else layout
-    loaded = Loaded(model.eval(), tokenizer, layout, kind)
-    _require_agreement(loaded)
+        headless = _headless(network, facts["missing_keys"], folder)
+        model = HuggingFace(
+            network.to(device),
+            WAYS[kind].of(network),
+            name or folder.name,
+            revision,
+            room(config),
+            headless,
+        )
+        tokenizer, layout = adapted(fast, config, kind)
+        layout = replace(layout, serves=SERVES["body"]) if headless else layout
+        loaded = Loaded(model.eval(), tokenizer, layout, kind)
+        _require_agreement(loaded)
     return loaded
+
+
+def _require_bounds(folder: Path) -> None:
+    """Raises `UserError` where a configuration asks for more than its weights can be of.
+
+    The library builds what the configuration says and draws what the weights lack, so that one
+    number in it could fill the memory.
+    """
+    for file in (each for pattern in READ for each in folder.glob(pattern)):
+        outside.json_value(file, object, "a file of a checkpoint")
+    tensors = len(of_folder(folder))
+    config = outside.json_value(folder / "config.json", dict, "a configuration")
+    for name, number in config.items():
+        if not isinstance(number, int) or isinstance(number, bool):
+            continue
+        most = max(tensors, FEWEST) if LAYERS.search(name) else LARGEST
+        if number > most:
+            raise UserError(
+                f"{folder / 'config.json'}: `{name[:80]}` is {str(number)[:20]}, and the weights "
+                f"are {tensors} tensors: at most {most:,}"
+            )
+
+
+def _require_size(folder: Path, auto: Any, config: Any) -> None:
+    """Raises `UserError` where the model that a configuration describes is not the one stored."""
+    with torch.device("meta"):
+        described = sum(each.numel() for each in auto.from_config(config).parameters())
+    stored = sum(each.numbers for each in of_folder(folder).values())
+    if described > SHARED * stored + SMALL:
+        raise UserError(
+            f"{folder / 'config.json'}: describes {described:,} parameters, and the weights hold "
+            f"{stored:,}"
+        )
 
 
 @torch.inference_mode()
