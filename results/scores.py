@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from tasks.checksums import fault
+from tasks.atomic import read_json
+from tasks.checksums import fault, intact
 from tasks.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,18 +48,17 @@ def manifest(store: Path | str, grid: str) -> Manifest:
     if grid in ("", ".", "..") or "/" in grid or "\\" in grid:
         raise UserError(f"{grid!r} is not the name of a grid: a name has no path in it")
     path = store / "grids" / grid / "cells.json"
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.is_file():
         known = sorted(p.parent.name for p in store.glob("grids/*/cells.json"))
         there = f"; there: {', '.join(known)}" if known else ""
-        raise UserError(f"no grid {grid!r} in {store}{there}; run the grid first") from None
-    except (OSError, ValueError) as error:
+        raise UserError(f"no grid {grid!r} in {store}{there}; run the grid first")
+    read = read_json(path)
+    if isinstance(read, dict) and read.get("version") not in (1, None):
+        raise UserError(f"{path} has version {read['version']!r}, this code reads 1; run again")
+    if not intact(read):
         raise UserError(
-            f"{path} cannot be read ({error}); run the grid again to write it"
-        ) from None
-    if read.get("version") != 1:
-        raise UserError(f"{path} has version {read.get('version')!r}, this code reads 1; run again")
+            f"{path} cannot be read, or was changed since; run the grid again to write it"
+        )
     not_run = {(entry["table"], entry["row"]): entry["reason"] for entry in read.get("not_run", ())}
     tables, cells = tuple(read["tables"]), tuple(read["cells"])
     match, about = str(read.get("match") or ""), read.get("about") or {}

@@ -60,3 +60,9 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The file's JSON object; empty where it is missing, no JSON or something else."""
+    found = read_json(path)
+    return found if isinstance(found, dict) else {}

@@ -5,10 +5,11 @@ what every other file was when the step ended. Whoever reads a result asks here 
 """
 
 import hashlib
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from tasks.atomic import read_json
 
@@ -31,6 +32,24 @@ def blake2b(path: str | Path) -> str:
     """The file's digest: 32 hexadecimal digits."""
     with open(path, "rb", buffering=0) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """`facts` with a checksum of themselves, for a file that lies in no step's folder."""
+    return {**facts, "checksum": _seal(facts)}
+
+
+def intact(read: object) -> TypeGuard[dict[str, Any]]:
+    """Whether what was read of a file is what `sealed` made for it."""
+    if not isinstance(read, dict):
+        return False
+    facts = {name: value for name, value in read.items() if name != "checksum"}
+    return read.get("checksum") == _seal(facts)
+
+
+def _seal(facts: Mapping[str, Any]) -> str:
+    plain = json.loads(json.dumps(facts))  # as a reader has them
+    return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 _verified: dict[str, tuple[Any, ...]] = {}  # files read in full by this process, as they were then

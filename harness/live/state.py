@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.run.progress import remaining, tail
 from harness.store import locks, runs
+from harness.store.attempts import recorded
 from results import ledger
 from tasks.atomic import read_json
 
@@ -129,7 +130,7 @@ def _standing(
     one = replace(one, facts=tail(part / "log.jsonl"), curve=_curve(part))
     if one.digest in held and _alive(store / "locks" / one.digest):
         return replace(one, state="running", reason="")
-    last = (read_json(part / "attempts.json") or [{}])[-1]
+    last = (recorded(part) or [{}])[-1]
     if last.get("outcome") in ("failed", "oom") and last.get("ended", 0.0) >= noted["began"]:
         return replace(one, state="failed", reason=str(last.get("reason", "")))
     return one if one.state == "failed" else replace(one, state="partial")

@@ -17,7 +17,7 @@ from harness.plan import estimate
 from harness.plan.estimate import Cost
 from harness.steps.step import Machine, Step
 from harness.store.store import Store
-from tasks.atomic import read_json
+from tasks.atomic import read_object
 
 H100 = 989e12  # dense bf16 FLOP/s, NVIDIA's data sheet
 UTILISATION = 0.4  # of it, assumed for large models
@@ -130,7 +130,7 @@ class _Rates:
         seen: dict[str, list[tuple[float, float]]] = {}
         for digest, step in steps.items():
             if states[digest] == "done" and len(seen.setdefault(step.kind, [])) < HISTORY:
-                found = read_json(store.path(step) / "provenance.json") or {}
+                found = read_object(store.path(step) / "provenance.json")
                 if found.get("seconds"):
                     seen[step.kind].append((costs[digest].flops, found["seconds"]))
         self.mean = {k: sum(s for _, s in v) / len(v) for k, v in seen.items() if v}

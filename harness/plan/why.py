@@ -6,7 +6,7 @@ from typing import Any
 from harness.steps.step import Step, described, ordered
 from harness.store import edited
 from harness.store.store import Store
-from tasks.atomic import read_json
+from tasks.atomic import read_json, read_object
 from tasks.checksums import fault
 
 ABSENT = "(not there)"
@@ -76,7 +76,7 @@ def _nearest(step: Step, store: Store) -> tuple[str, dict[str, Any], dict[str, s
         if not isinstance(stored, dict) or "spec" not in stored:
             continue
         facts = {"version": stored["version"], **stored["spec"]}
-        inputs = read_json(folder / "inputs.json") or {}
+        inputs = read_object(folder / "inputs.json")
         other = sum(
             not str(inputs.get(name, "")).endswith(needed.digest)
             for name, needed in step.inputs.items()
@@ -90,6 +90,6 @@ def _nearest(step: Step, store: Store) -> tuple[str, dict[str, Any], dict[str, s
 def _quarantined(step: Step, store: Store) -> list[tuple[str, str]]:
     found = []
     for note in sorted((store.root / "quarantine").glob(f"{step.kind}-*{step.digest}*.json")):
-        said = read_json(note) or {}
+        said = read_object(note)
         found.append((step.folder, str(said.get("why", ""))))
     return found

@@ -24,7 +24,7 @@ from harness.run.working import Working
 from harness.steps.pretrain import Pretrain
 from harness.steps.step import Machine, Work
 from harness.store.attempts import events
-from tasks.atomic import read_json, write_json
+from tasks.atomic import read_object, write_json
 
 VERDICT = "verdict.json"  # how the processes ended, for the step that started them
 
@@ -81,7 +81,7 @@ def pretrain(spec: Pretrain, work: Work) -> None:
         failure = error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    ended = read_json(verdict) or {"state": "lost"}
+    ended = read_object(verdict) or {"state": "lost"}
     verdict.unlink(missing_ok=True)
     _judge(ended, failure, work)
 

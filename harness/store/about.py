@@ -26,7 +26,7 @@ from harness.steps.pretrain import Pretrain
 from harness.steps.step import Step
 from harness.steps.world import World
 from harness.store.store import Store
-from tasks.atomic import read_json
+from tasks.atomic import read_json, read_object
 
 LEDGER = (*UNITS, "steps", "seconds", "device")
 
@@ -54,7 +54,7 @@ def about(grid: Grid, expansion: Expansion, store: Store) -> dict[str, Any]:
 
 def examples(dataset: Step, split: str, store: Store) -> dict[str, Any]:
     """Rows of a split that are used, of how many, and how many bad ones were skipped."""
-    facts = (read_json(store.path(dataset) / "dataset.json") or {}).get(split, {})
+    facts = read_object(store.path(dataset) / "dataset.json").get(split, {})
     found = {"used": facts.get("rows"), "of": facts.get("of"), "skipped": facts.get("skipped")}
     found["skipped"] = len(found["skipped"] or ()) or None
     return {name: value for name, value in found.items() if value is not None}
@@ -77,9 +77,9 @@ def _corpus(tokens: Step, store: Store) -> dict[str, Any]:
     corpus = tokens.inputs["corpus"]
     spec = corpus.spec_of(Corpus)
     facts: dict[str, Any] = {"name": corpus.name, "hub": spec.hub, "revision": spec.revision}
-    counts = read_json(store.path(corpus) / "corpus.json") or {}
+    counts = read_object(store.path(corpus) / "corpus.json")
     facts |= {f"{part}_{name}": n for part in counts for name, n in counts[part].items()}
-    facts["tokens"] = (read_json(store.path(tokens) / "tokens.json") or {}).get("tokens")
+    facts["tokens"] = read_object(store.path(tokens) / "tokens.json").get("tokens")
     return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
@@ -98,14 +98,14 @@ def _pretraining(step: Step, store: Store) -> dict[str, Any]:
         "planned": dict(planned(step)),
         "corpus": _folder(store, step.inputs["tokens"]),
     }
-    ledger = read_json(store.path(step) / "ledger.json") or {}
+    ledger = read_object(store.path(step) / "ledger.json")
     return facts | {name: ledger[name] for name in (*LEDGER, "parameters") if name in ledger}
 
 
 def _checkpoint(step: Step, store: Store) -> dict[str, Any]:
     """A model that was trained elsewhere: what it is called, at which commit, and how large."""
     spec = step.spec_of(Checkpoint)
-    facts = read_json(store.path(step) / "reference.json") or {}
+    facts = read_object(store.path(step) / "reference.json")
     found = {"name": step.name, "seed": spec.seed, "checkpoint": spec.name}
     found |= {"revision": spec.revision, "parameters": facts.get("parameters")}
     return {name: value for name, value in found.items() if value not in (None, "")}
@@ -139,7 +139,7 @@ def _cut(answered: Iterable[Step], store: Store) -> dict[str, dict[str, int]]:
     """
     found: dict[str, dict[str, int]] = {}
     for step in {step.digest: step for step in answered}.values():
-        ledger = read_json(store.path(step) / "ledger.json") or {}
+        ledger = read_object(store.path(step) / "ledger.json")
         for split, count in ledger.get("cut", {}).items():
             asked = (
                 ledger["questions"] if split == "training" else ledger.get("asked", {}).get(split)

@@ -22,7 +22,7 @@ def open_record(part: Path, machine: Machine) -> list[dict[str, Any]]:
     """Earlier attempts, the last one closed as lost if it never ended, and this one."""
     log = part / "log.jsonl"
     _mend(log)
-    attempts = read_json(part / "attempts.json") or []
+    attempts = recorded(part)
     if attempts and "ended" not in attempts[-1]:
         attempts[-1].update(ended=_last_sign(part), outcome="lost", reason="the process ended")
     if attempts:
@@ -38,6 +38,22 @@ def open_record(part: Path, machine: Machine) -> list[dict[str, Any]]:
     )
     write_json(part / "attempts.json", attempts)
     return attempts
+
+
+def recorded(part: Path) -> list[dict[str, Any]]:
+    """The attempts so far; none where the record is not there, or not as it was written."""
+    found = read_json(part / "attempts.json")
+    if not isinstance(found, list):
+        return []
+    numbers = ("began", "ended")
+    return [
+        each
+        for each in found
+        if isinstance(each, dict)
+        and "began" in each
+        and all(isinstance(each[key], int | float) for key in numbers if key in each)
+        and ("ended" in each) == ("outcome" in each)
+    ]
 
 
 def close_record(

@@ -7,14 +7,14 @@ from harness.grid.expansion import Cell, Trial
 from harness.steps.leakage import FILE
 from harness.steps.step import Step
 from harness.store.store import Store
-from tasks.atomic import read_json
+from tasks.atomic import read_object
 
 
 def floors(cell: Cell, store: Store) -> dict[str, dict[str, float]]:
     """Metric -> floor -> value, the mean over its runs, of the floors whose runs are done."""
     found: dict[str, dict[str, float]] = {}
     for floor in cell.floors:
-        read = [read_json(store.path(step) / "scores.json") or {} for step in floor.scores]
+        read = [read_object(store.path(step) / "scores.json") for step in floor.scores]
         for metric in floor.scores[0].spec.metrics:
             values = [each.get("metrics", {}).get(metric, {}).get("value") for each in read]
             if None not in values:
@@ -29,7 +29,7 @@ def leaked(cell: Cell, store: Store) -> dict[str, int] | None:
     """
     if cell.leakage is None:
         return None
-    counts = read_json(store.path(cell.leakage) / "leakage.json") or {}
+    counts = read_object(store.path(cell.leakage) / "leakage.json")
     return counts.get(cell.trials[0].score.spec.split)
 
 
@@ -57,7 +57,7 @@ def last(trial: Trial, store: Store) -> dict[str, Any] | None:
     found = _also(trial.last, store)
     if found is None:
         return None
-    ledger = read_json(store.path(trial.predictions) / "ledger.json") or {}
+    ledger = read_object(store.path(trial.predictions) / "ledger.json")
     looked = ledger.get("patience") or {}
     return found | {"epoch": looked.get("best"), "epochs": len(looked.get("losses", ())) or None}
 
@@ -66,7 +66,7 @@ def _also(score: Step | None, store: Store) -> dict[str, Any] | None:
     if score is None:
         return None
     path = store.path(score)
-    metrics = (read_json(path / "scores.json") or {}).get("metrics", {})
+    metrics = read_object(path / "scores.json").get("metrics", {})
     return {
         "score": str(path.relative_to(store.root)),
         "metrics": {

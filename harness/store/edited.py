@@ -17,7 +17,7 @@ from harness.errors import UserError
 from harness.steps.identity import hexdigest
 from harness.steps.step import Step
 from harness.store import locks
-from tasks.atomic import read_json
+from tasks.atomic import read_json, read_object
 
 if TYPE_CHECKING:
     from harness.store.store import Store
@@ -176,7 +176,7 @@ def put_away(found: Mapping[str, Edited], store: "Store") -> None:
     """Move the results to quarantine, so that a run makes them again."""
     for each in found.values():
         lock = store.root / "locks" / each.step.digest
-        if lock.exists() and not locks.gone(read_json(lock) or {}):
+        if lock.exists() and not locks.gone(read_object(lock)):
             raise UserError(
                 f"{each.step.kind} {each.step.name} is being worked on by another run: wait for "
                 "it, or use --code keep"

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tasks.atomic import read_json
+from tasks.atomic import read_object
 
 BEAT = 2.0  # seconds between heartbeats
 
@@ -47,13 +47,13 @@ def take(path: Path, session: str, expiry: float) -> str | None:
                 os.link(mine, path)
                 return None
             except FileExistsError:
-                other = read_json(path)
-                if other is None:  # released in this moment
+                other = read_object(path)
+                if not other and not path.exists():  # released in this moment
                     continue
                 if not _dead(path, other, session, expiry, mine):
                     return _sentence(path, other, mine)
                 _replace(path, other, mine, expiry)
-                if (now := read_json(path)) and now.get("since") == holder["since"]:
+                if (now := read_object(path)) and now.get("since") == holder["since"]:
                     return None
         return "waiting for a lock that changes hands"
     finally:
@@ -62,7 +62,7 @@ def take(path: Path, session: str, expiry: float) -> str | None:
 
 def release(path: Path) -> None:
     """Give the lock back, if it is still this process's."""
-    held = read_json(path)
+    held = read_object(path)
     if held and held.get("pid") == os.getpid() and held.get("space") == _space():
         path.unlink(missing_ok=True)
 
@@ -96,8 +96,8 @@ def _beat() -> None:
 
 def waiting_for(path: Path) -> str | None:
     """Who holds the lock, as one sentence; None when nobody does."""
-    other = read_json(path)
-    if other is None:
+    other = read_object(path)
+    if not other and not path.exists():
         return None
     probe = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     probe.touch()
@@ -132,7 +132,7 @@ def _replace(path: Path, other: dict[str, Any], mine: Path, expiry: float) -> No
             guard.unlink(missing_ok=True)
         return
     try:
-        if read_json(path) == other:
+        if read_object(path) == other:
             copy = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
             copy.write_text(mine.read_text())
             copy.replace(path)

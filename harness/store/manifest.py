@@ -16,9 +16,11 @@ from harness.steps.score import Score
 from harness.steps.step import Step, ordered
 from harness.store import beside, edited
 from harness.store.about import about, examples
+from harness.store.attempts import recorded
 from harness.store.edited import Edited
 from harness.store.store import Store
-from tasks.atomic import read_json, write_json
+from tasks.atomic import read_json, read_object, write_json
+from tasks.checksums import intact, sealed
 
 VERSION = 1
 
@@ -54,16 +56,16 @@ def write(
     }
     folder = store.root / "grids" / grid.name
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "cells.json", facts)
+    write_json(folder / "cells.json", sealed(facts))
 
 
 def stale(grid: Grid, store: Store) -> list[tuple[str, Any, Any]] | None:
     """What the manifest was asked that the grid does not ask, as (name, there, now).
 
-    None where there is no manifest; empty where it is this grid's.
+    None where there is no manifest, or a damaged one; empty where it is this grid's.
     """
     found = read_json(store.root / "grids" / grid.name / "cells.json")
-    return None if found is None else changes(found.get("asked", {}), grid.asked)
+    return changes(found.get("asked", {}), grid.asked) if intact(found) else None
 
 
 class _View:
@@ -246,7 +248,7 @@ class _View:
         return metrics.get(step.spec.metrics[0], {}).get("value")
 
     def _scores(self, step: Step) -> dict[str, Any]:
-        return read_json(self.store.path(step) / "scores.json") or {}
+        return read_object(self.store.path(step) / "scores.json")
 
 
 def _finite(value: float) -> float | None:
@@ -260,7 +262,7 @@ def known(store: Store, steps: Mapping[str, Step]) -> tuple[dict[str, str], dict
     reasons = {}
     for digest, state in states.items():
         if state == "partial":
-            attempts = read_json(store.part(steps[digest]) / "attempts.json") or []
+            attempts = recorded(store.part(steps[digest]))
             if attempts and attempts[-1].get("outcome") == "failed":
                 status[digest] = "failed"
                 reasons[digest] = attempts[-1].get("reason", "")

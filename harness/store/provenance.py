@@ -19,7 +19,7 @@ def of_the_run(argv: list[str] | None = None) -> dict[str, Any]:
     """What is the same for every step of one command. Imports none of the packages it names."""
     return {
         "command": list(argv if argv is not None else sys.argv),
-        "folder": os.getcwd(),
+        "folder": _folder(),
         "user": _user(),
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
@@ -71,6 +71,14 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _folder() -> str:
+    """Where the command was given; "" where that is no more."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
 
 
 def _user() -> str:

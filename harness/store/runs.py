@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.plan.plan import Line
 from harness.store import locks
-from tasks.atomic import read_json, write_json
+from tasks.atomic import read_json, read_object, write_json
 
 FILE = "run.json"
 
@@ -34,7 +34,7 @@ def begin(folder: Path, lines: Sequence[Line], workers: int) -> None:
 
 def end(folder: Path, code: int, failed: Mapping[str, str]) -> None:
     """Note the run's end: its exit code, and by digest what failed and why."""
-    noted = read_json(folder / FILE) or {}
+    noted = read_object(folder / FILE)
     ended = {"ended": time.time(), "code": code, "failed": dict(failed)}
     write_json(folder / FILE, {**noted, **ended})
 

@@ -92,7 +92,7 @@ class Store:
             found = json.loads(note.read_text())["format"]
         except (NotADirectoryError, FileExistsError, PermissionError) as error:
             raise StoreDamaged(f"{self.root} cannot be used as a store: {error}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise StoreDamaged(
                 f"{note} is not readable ({error}): remove it if it is not"
             ) from error

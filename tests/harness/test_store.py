@@ -1,6 +1,7 @@
 """Folders are whole or not there; what is damaged is found and put away."""
 
 import os
+import shutil
 import time
 from dataclasses import make_dataclass
 from pathlib import Path
@@ -107,6 +108,41 @@ def test_a_damaged_result_goes_to_quarantine_and_is_made_again(store: Store, how
     assert schedule.counts["ran"] == 1 and schedule.status[first.digest] == "done"
     assert list((store.root / "quarantine").glob(f"*{first.digest}*.json"))
     assert (store.path(second) / "scores.json").read_bytes() == before and not store.verify()
+
+
+NONSENSE = {
+    "nothing": b"",
+    "cut": b'[{"began": 1',
+    "a list": b"[1, [2]]",
+    "a text": b'"x"',
+    "a number": b"3",
+    "an object": b'{"began": "x"}',
+    "attempts of texts": b'[{"began": "now", "ended": "then", "outcome": 3}]',
+    "deep": b"[" * 100_000,
+    "binary": b"\xff\0",
+}
+
+
+@pytest.mark.parametrize("what", NONSENSE)
+def test_nonsense_in_files_of_unfinished_work_stops_nothing(store: Store, what: str):
+    _, second = chain()
+    run(store, second)
+    shutil.rmtree(store.path(second))
+    part = store.begin(store.order(second))
+    files = [part / "attempts.json", part / "code.json", part / "log.jsonl"]
+    files += [store.root / "sessions" / "far-1-x.json"]
+    files += [store.root / "locks" / second.digest]
+    for path in files:
+        path.write_bytes(NONSENSE[what])
+        os.utime(path, (time.time() - 600, time.time() - 600))  # a lock whose holder is silent
+    assert run(store, second).status[second.digest] == "done" and not store.verify()
+
+
+@pytest.mark.parametrize("what", NONSENSE)
+def test_a_store_whose_note_is_nonsense_is_damaged(store: Store, what: str):
+    (store.root / "store.json").write_bytes(NONSENSE[what])
+    with pytest.raises(StoreDamaged, match=r"store\.json"):
+        store.open()
 
 
 def test_folders_that_were_swapped_are_found_and_made_again(store: Store):

@@ -129,6 +129,17 @@ def test_an_unreadable_or_newer_manifest_is_a_users_error(world):
         results.load(world.root, "g")
 
 
+@pytest.mark.parametrize("damage", ["[" * 100_000, "[1]", '{"version": 1}', "cut", "flipped"])
+def test_a_manifest_that_is_not_as_it_was_written_is_a_users_error(world, damage):
+    world.put(cell("table1", "glm", "cb"), f1=0.5, acc=0.5)
+    path = world.write() / "grids" / "g" / "cells.json"
+    whole = path.read_text()
+    changed = {"cut": whole[:-20], "flipped": whole.replace("table1", "table2", 1)}
+    path.write_text(changed.get(damage, damage))
+    with pytest.raises(UserError, match="cannot be read, or was changed since; run the grid again"):
+        results.load(world.root, "g")
+
+
 def test_a_signature_goes_on_with_the_conditions_of_its_cell(world):
     world.put(cell("table1", "glm", "cb", conditions="split:dev|scale:micro"), f1=0.5, acc=0.5)
     assert one(world, metric="acc")["signature"] == "acc|v:1|split:dev|scale:micro"

@@ -10,7 +10,7 @@ import pyarrow
 from pyarrow import parquet
 
 from tasks.atomic import read_json, write_json
-from tasks.checksums import FORMAT, checksums
+from tasks.checksums import FORMAT, checksums, sealed
 
 SUPERGLUE = {
     "record": ("f1", "acc"),
@@ -168,7 +168,7 @@ class World:
         manifest["match"] = "positions"
         manifest["not_run"] = self.not_run
         manifest["about"] = self.about
-        self.file(f"grids/{self.grid}/cells.json", json.dumps(manifest))
+        self.file(f"grids/{self.grid}/cells.json", json.dumps(sealed(manifest)))
         return self.root
 
 
