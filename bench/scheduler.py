@@ -117,9 +117,11 @@ def noop(trials: int) -> None:
     print(f"ours: {len(steps)} no-op steps, {stages} a chain: {each:.2f} ms a step", flush=True)
     print(f"  start and end of Ray and all else: {seconds - last + first:.1f} s", flush=True)
 
+    from harness.run.guard import Guard
     from harness.run.ray_executor import connect
 
-    ray = connect(Machine(cpus=2))
+    guard = Guard()
+    ray = connect(Machine(cpus=2), (), guard)
 
     def task(*before: Any) -> None:
         return None
@@ -137,14 +139,17 @@ def noop(trials: int) -> None:
     plain = (time.perf_counter() - began) / trials * 1e3
     print(f"plain Ray tasks (no store, no record): {plain:.2f} ms a task", flush=True)
     ray.shutdown()
+    guard.close()
 
 
 def tune(trials: int, reuse: bool) -> None:
     """Ray Tune on no-op trials."""
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    from harness.run.guard import Guard
     from harness.run.ray_executor import connect
 
-    ray = connect(Machine(cpus=2))
+    guard = Guard()
+    ray = connect(Machine(cpus=2), (), guard)
     from ray import tune as ray_tune
 
     class NoOp(ray_tune.Trainable):
@@ -174,6 +179,7 @@ def tune(trials: int, reuse: bool) -> None:
     print(f"Ray Tune {kind}, {trials} no-op trials: {each:.0f} ms a trial", flush=True)
     shutil.rmtree(folder)
     ray.shutdown()
+    guard.close()
 
 
 def efficiency(updates: int) -> None:

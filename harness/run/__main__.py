@@ -1,8 +1,13 @@
 """`python -m harness.run grid.yaml`."""
 
+import shlex
 import sys
 
-from harness.run.command import main
+from harness.run import signals
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Before what takes a while to import.
+    with signals.answered(shlex.join(["python", "-m", "harness.run", *sys.argv[1:]])):
+        from harness.run.command import main
+
+        sys.exit(main())

@@ -17,6 +17,7 @@ from harness.errors import StoreDamaged, UserError, disk_full
 from harness.grid import load as grids
 from harness.plan import text as planned
 from harness.run import session as sessions
+from harness.run import signals
 from harness.run.progress import duration
 from harness.run.scheduler import Schedule
 from harness.store.store import Store
@@ -42,6 +43,8 @@ def ended(command: Callable[[], int], store: str) -> int:
         return code
     except BrokenPipeError:
         return unread()
+    except KeyboardInterrupt:
+        return signals.STOPPED
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
@@ -130,7 +133,17 @@ def report(store: Store, name: str, begun: bool = False) -> None:
     paths = reports.write(store.root, name)
     for table in built:
         print(render.terminal(table))
-    print(f"report: {os.path.relpath(paths[0])}", flush=True)
+    print(f"report: {_near(paths[0])}", flush=True)
+
+
+def _near(path: Path) -> str:
+    """A path for people: from here, or whole where that says less, or here is no more (the folder
+    of a submitted job is Ray's to remove)."""
+    try:
+        short = os.path.relpath(path)
+    except OSError:
+        return str(path)
+    return str(path) if short.startswith("..") else short
 
 
 def _close(schedule: Schedule, seconds: float, quiet: bool) -> None:

@@ -18,7 +18,7 @@ from harness.run.signals import Stop
 from harness.steps.step import Machine, Step, ordered
 from harness.store import locks, provenance
 from harness.store.store import Store
-from tasks.atomic import read_json, write_json
+from tasks.atomic import read_object, write_json
 from tasks.checksums import fault
 
 SMALL = 1 << 20  # bytes; smaller files of finished steps are read in full when a run begins
@@ -94,7 +94,7 @@ def _opening(states: Mapping[str, str]) -> str:
 def _forget_the_dead(store: Store) -> None:
     """Remove what killed drivers of this machine have left behind."""
     for note in (store.root / "sessions").glob("*.json"):
-        if locks.gone(read_json(note) or {}):
+        if locks.gone(read_object(note)):
             note.unlink(missing_ok=True)
             note.with_suffix(".stop").unlink(missing_ok=True)
 

@@ -5,22 +5,31 @@ word from the driver when they are there. Tasks return outcomes and never data. 
 a lost worker, a full memory and a step's own error mean different things, and the schedule knows.
 """
 
+import atexit
 import dataclasses
+import logging
 import os
+import secrets
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
+
+import psutil
 
 from glm.training.allocator import tune_allocator
 from harness import cpus
 from harness.errors import UserError
-from harness.run import guard
 from harness.run.attempt import Outcome, attempt
+from harness.run.guard import VARIABLE, Guard, gone, vital
 from harness.run.progress import Progress
 from harness.run.scheduler import Schedule
-from harness.run.signals import Stop
+from harness.run.signals import Stop, say
 from harness.steps.step import Machine, Step
 from harness.store.attempts import events
 from harness.store.store import Order, Store
@@ -28,34 +37,136 @@ from harness.store.store import Order, Store
 CAP = 2000  # tasks handed to Ray at once; beyond it only those whose inputs are done
 HEAD = "node:__internal_head__"  # the resource that marks a cluster's head node: 1 of it
 GRACE = 6.0  # seconds that running steps get for a checkpoint after the driver was asked to stop
+LAST_WORD = 0.3  # seconds after a step was lost in which its raylet may turn out to have ended
+STARTING = 300.0  # seconds for a Ray to start
+LEAVING = 4.0  # seconds to leave a Ray
 
 
 def run(
     schedule: Schedule, store: Store, session: Mapping[str, Any], progress: Progress, stop: Stop
 ) -> None:
-    """Run what is left of the schedule until it is done, failed, or asked to stop."""
-    ray = connect(schedule.machine, schedule.steps.values())
-    watch = guard.start()
-    stop.install()  # Ray has put its own handler in place
-    flight = _Flight(ray, schedule, store, session)
+    """Run what is left of the schedule until it is done, failed, or asked to stop.
+
+    A Ray that does not start, or is lost on the way, ends the run like a signal: what is left can
+    be gone on with.
+    """
+    local = _address(schedule.machine) == "local"
+    guard = Guard() if local else None
+    over = threading.Event()
+    stop.at_once = True
+    try:
+        ray = _connected(schedule, guard, stop, over)
+        if ray is None:
+            return
+        stop.at_once = False
+        needed = vital() if local else None
+        try:
+            lost = _fly(_Flight(ray, schedule, store, session), needed, progress, stop)
+            if lost:
+                stop.file.touch()  # steps that are still there write a checkpoint
+                _tell(f"Ray has lost its {lost}, which was killed or ran out of memory", stop)
+        finally:
+            _shut(ray, whole=not _lost(needed))
+    finally:
+        stop.at_once = False
+        over.set()
+        if guard is not None:
+            guard.close()
+
+
+def _connected(schedule: Schedule, guard: Guard | None, stop: Stop, over: threading.Event) -> Any:
+    """Ray; None where it could not be started, which has been told.
+
+    It starts in a thread of its own, where Python lets it put no handlers of signals in place, and
+    where a start that hangs can be given up. The kernel ends Ray's processes with the thread that
+    has started them: it waits until all is `over`.
+    """
+    started: SimpleQueue[Any] = SimpleQueue()
+
+    def start() -> None:
+        logging.getLogger("ray").setLevel(logging.ERROR)  # it would say that it has no handlers
+        try:
+            started.put(connect(schedule.machine, schedule.steps.values(), guard))
+        except BaseException as error:
+            started.put(error)
+        over.wait()
+
+    threading.Thread(target=start, name="ray", daemon=True).start()
+    found, until = None, time.monotonic() + STARTING
+    while found is None:
+        stop.install()  # the library has put a handler in place that aborts
+        with suppress(Empty):
+            found = started.get(timeout=0.05)
+        if found is None and time.monotonic() > until:
+            found = TimeoutError(f"it is still starting after {STARTING:g} s")
+    stop.install()
+    if not isinstance(found, BaseException):
+        return found
+    if guard is None:
+        where = _address(schedule.machine)
+        raise UserError(f"no Ray cluster answers at {where} ({_first(found)})")
+    _tell(f"Ray did not start ({_first(found)})", stop)
+    if "ray" in sys.modules:
+        _shut(sys.modules["ray"], whole=False)
+    return None
+
+
+def _tell(what: str, stop: Stop) -> None:
+    say(f"{what}; what was done is kept. Go on with: {stop.resume}")
+
+
+def _lost(needed: Mapping[str, psutil.Process] | None) -> str:
+    """What our own Ray can do nothing without and has lost; a cluster's is not ours to watch."""
+    return "" if needed is None else gone(needed)
+
+
+def _fly(
+    flight: "_Flight",
+    needed: Mapping[str, psutil.Process] | None,
+    progress: Progress,
+    stop: Stop,
+) -> str:
+    """Hand out steps and take in their outcomes; returns which process of Ray was lost, or ""."""
+    schedule, store = flight.schedule, flight.store
     waited: set[str] = set()
     polled = asked = 0.0
-    try:
-        while schedule.open():
+    while schedule.open():
+        try:
             if not stop.asked:
                 flight.launch()
             elif not asked:
                 asked = time.monotonic()
             if stop.asked and (not flight.refs or time.monotonic() - asked > GRACE):
                 break
-            for step, outcome in flight.landed(timeout=0.5):
-                progress.settled(step, outcome, schedule.settle(outcome))
-            if time.monotonic() - polled > 1.0:
-                polled = time.monotonic()
-                waited = progress.waits(schedule.poll(store), waited)
-    finally:
+            landed = flight.landed(timeout=0.5)
+        except Exception:
+            time.sleep(LAST_WORD)
+            if lost := _lost(needed):
+                return lost
+            raise
+        if any(outcome.state != "done" for _, outcome in landed):
+            time.sleep(LAST_WORD)  # a step that is lost with its raylet is not to blame
+        if lost := _lost(needed):
+            return lost
+        for step, outcome in landed:
+            progress.settled(step, outcome, schedule.settle(outcome))
+        if time.monotonic() - polled > 1.0:
+            polled = time.monotonic()
+            waited = progress.waits(schedule.poll(store), waited)
+    return ""
+
+
+def _shut(ray: Any, *, whole: bool) -> None:
+    """Leave Ray. One that is not `whole` may wait for processes that are no more, or never were:
+    for a while, and it is not asked again at exit."""
+    if whole:
         ray.shutdown()
-        watch.communicate()  # closes its pipe, and waits until nothing of Ray is left
+        return
+    leaving = threading.Thread(target=ray.shutdown, daemon=True)
+    leaving.start()
+    leaving.join(LEAVING)
+    if leaving.is_alive():
+        atexit.unregister(ray.shutdown)
 
 
 class _Flight:
@@ -201,35 +312,67 @@ def _first(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
-def connect(machine: Machine, steps: Iterable[Step] = ()) -> Any:
-    """Ray, connected to the machine's cluster or to a local one that ends with this process."""
-    address = _address(machine)
+def connect(machine: Machine, steps: Iterable[Step] = (), guard: Guard | None = None) -> Any:
+    """Ray, connected to the machine's cluster, or to a local one in the folder of a guard."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     root = str(Path(__file__).resolve().parents[2])
-    if address != "local":
+    if guard is None:
         import ray
 
         if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:  # a submitted job brings its own code
             common["runtime_env"] = {"py_modules": packages(root, steps)}
-        ray.init(address=address, **common)
+        ray.init(address=_address(machine), **common)
         return ray
-    # Ray's token authentication is its default for local clusters; said aloud, it is also silent.
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-    import ray
+    with _closed(guard):
+        import ray
 
-    ray.init(
-        address="local",
-        num_cpus=machine.cpus or cpus.allowed(),
-        num_gpus=machine.local_gpus,
-        include_dashboard=False,
-        object_store_memory=100 * 2**20,  # outcomes are small; data goes through files
-        **common,
-    )
+        ray.init(
+            address="local",
+            num_cpus=machine.cpus or cpus.allowed(),
+            num_gpus=machine.local_gpus,
+            include_dashboard=False,
+            object_store_memory=100 * 2**20,  # outcomes are small; data goes through files
+            _temp_dir=str(guard.folder),
+            **common,
+        )
     return ray
+
+
+@contextmanager
+def _closed(guard: Guard) -> Iterator[None]:
+    """A local Ray that nobody else can reach: on the loopback interface, and behind a token.
+
+    `ray.init` turns a loopback address that it is given into an outward one. The variable is the
+    only way to the loopback (Ray 2.60): there, as on desktops, it is where Ray listens.
+    """
+    for name, value in {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",  # the default, but silent when it is said aloud
+        "RAY_raylet_start_wait_time_s": "120",
+    }.items():
+        os.environ.setdefault(name, value)
+    if not os.environ.get("RAY_AUTH_TOKEN") and not os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        path = guard.folder / "token"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(_token())
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
+    os.environ[VARIABLE] = guard.mark
+    try:
+        yield
+    finally:
+        del os.environ[VARIABLE]
+        if os.environ.get("RAY_AUTH_TOKEN_PATH") == str(guard.folder / "token"):
+            del os.environ["RAY_AUTH_TOKEN_PATH"]
+
+
+@cache
+def _token() -> str:
+    """This process's own: Ray keeps the first that it has read."""
+    return secrets.token_hex(32)
 
 
 def _address(machine: Machine) -> str:

@@ -261,6 +261,8 @@ def test_a_driver_killed_while_pretraining_goes_on_to_the_same_scores(tmp_path: 
     (resumed,) = [line["step"] for line in logged(store) if line["event"] == "resume"]
     assert resumed >= 2
     assert bits(store) == bits(whole.store)
+    drawn = [each / "grids" / "grid" / "tables" / "loss.svg" for each in (store, whole.store)]
+    assert drawn[0].read_bytes() == drawn[1].read_bytes()
 
 
 @dataclass(frozen=True)
