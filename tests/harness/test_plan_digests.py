@@ -18,11 +18,11 @@ from tasks.microworld.write import Sizes, write
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/golden/plan_digests.json"
-# Four want the user's files or checkpoints, and cluster.yaml is no grid.
+# Four want the user's files or checkpoints.
 GRIDS = sorted(
     path
     for path in (ROOT / "ablations").glob("**/*.yaml")
-    if path.stem not in ("cluster", "real", "babylm", "minilm", "checkpoints")
+    if path.stem not in ("real", "babylm", "minilm", "checkpoints")
 )
 
 

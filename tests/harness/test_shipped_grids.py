@@ -19,11 +19,11 @@ from harness.store.store import Store
 from tasks.microworld.write import Sizes, write
 
 ROOT = Path(__file__).resolve().parents[2]
-# Not a Ray cluster, and no grids that want files.
+# Without grids that want files.
 GRIDS = sorted(
     path
     for path in (ROOT / "ablations").glob("**/*.yaml")
-    if path.stem not in ("cluster", "real", "babylm", "minilm", "checkpoints")
+    if path.stem not in ("real", "babylm", "minilm", "checkpoints")
 )
 PAPER = [path for path in GRIDS if path.parent.name == "paper"]
 GOLDEN = json.loads((ROOT / "tests/golden/16_param_counts_init.json").read_text())["param_counts"]
