@@ -28,6 +28,7 @@ from harness.grid.positions import Document, Key, opened, override
 from harness.grid.schema import Grid, InlineColumn, InlineRow, InlineTable, TablePart
 from harness.grid.tables import unfolded, written_out
 from harness.steps import step
+from harness.track import sinks
 from tasks import AT, leveled
 from tasks.errors import meant, nearest
 
@@ -128,6 +129,9 @@ def _grid(document: Document, known: Catalogue, to_run: bool) -> Grid:
     if to_run:
         files.check(grid, document)
         limits.check(grid, document, sized)
+        lacking = sinks.missing(grid.machine.track) if grid.machine.track else ""
+        if lacking:
+            document.blame(("machine", "track"), lacking)
     return grid
 
 

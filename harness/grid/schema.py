@@ -203,6 +203,9 @@ class MachineSettings(_Model):
     checkpoint_seconds: Annotated[float, BeforeValidator(_seconds), Field(ge=0)] = Field(
         60.0, description="between two checkpoints of a training"
     )
+    track: Literal["", "tensorboard", "trackio", "wandb"] = Field(
+        "", description="a tracker that is told of losses and scores while the grid is run"
+    )
 
 
 class InlineRow(_Model):

@@ -102,7 +102,7 @@ def _standings(store: Path, noted: Mapping[str, Any]) -> tuple[Standing, ...]:
     found = []
     for step in planned:
         one = _standing(store, step, there[step["kind"]], held, noted)
-        if one.state in ("to do", "partial") and missing.intersection(step["inputs"]):
+        if one.state in ("to do", "partial") and missing.intersection(step["inputs"].values()):
             one = replace(one, state="blocked")
         if one.state in ("failed", "blocked"):
             missing.add(one.digest)

@@ -16,8 +16,10 @@ from harness.steps.step import Machine
 from harness.store import edited, manifest, runs
 from harness.store.edited import Edited
 from harness.store.store import Store
+from harness.track import beside
 
 INTERRUPTED = 3  # the exit code
+HURRIED, PATIENT = 5.0, 120.0  # seconds that a tracker has after an interruption, and at the end
 
 
 @dataclass(frozen=True)
@@ -78,15 +80,23 @@ def carry_out(
     (folder / "grid.yaml").write_text(head + grid.text, encoding="utf-8")
     manifest.write(grid, expansion, store, *manifest.known(store, expansion.steps))
     runs.begin(folder, session.plan.lines, session.plan.workers)
-    schedule = drive(
-        expansion.steps,
-        store,
-        session.machine,
-        resume=resume,
-        seconds=session.plan.seconds,
-        quiet=quiet,
-        guest=guest,
-    )
+    track = session.machine.track
+    tracker = beside.start(store.root, grid.name, track) if track else None
+    patience = HURRIED
+    try:
+        schedule = drive(
+            expansion.steps,
+            store,
+            session.machine,
+            resume=resume,
+            seconds=session.plan.seconds,
+            quiet=quiet,
+            guest=guest,
+        )
+        patience = HURRIED if state(schedule) == INTERRUPTED else PATIENT
+    finally:
+        if tracker is not None:
+            tracker.end(patience)
     manifest.write(grid, expansion, store, schedule.status, schedule.reasons)
     failed = [digest for digest, status in schedule.status.items() if status == "failed"]
     runs.end(folder, state(schedule), {digest: schedule.reasons[digest] for digest in failed})

@@ -39,6 +39,7 @@ class Machine:
     devices: int = 1  # devices that this step was given
     retries: int = 3  # times a step goes on after its worker was lost
     checkpoint_seconds: float = 60.0  # between two checkpoints of a training
+    track: str = ""  # tensorboard | trackio | wandb: who is told of losses and scores
     lock_expiry: float = 30.0  # seconds without a heartbeat after which a lock's holder is dead
 
 

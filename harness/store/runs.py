@@ -22,7 +22,7 @@ def begin(folder: Path, lines: Sequence[Line], workers: int) -> None:
             "kind": line.step.kind,
             "name": line.step.name,
             "digest": line.step.digest,
-            "inputs": [needed.digest for needed in line.step.inputs.values()],
+            "inputs": {name: needed.digest for name, needed in line.step.inputs.items()},
             "seconds": line.seconds,
             "state": line.state,
         }

@@ -170,10 +170,10 @@ def test_what_failed_is_said_with_its_reason_and_what_it_blocks(tmp_path: Path):
         {"kind": kind, "name": "<b>n", "digest": digest, "inputs": inputs, "seconds": 9.0}
         | {"state": "to run"}
         for kind, digest, inputs in (
-            ("corpus", "aa", []),
-            ("tokens", "bb", ["aa"]),
-            ("pretrain", "cc", ["bb"]),
-            ("world", "dd", []),
+            ("corpus", "aa", {}),
+            ("tokens", "bb", {"corpus": "aa"}),
+            ("pretrain", "cc", {"tokens": "bb"}),
+            ("world", "dd", {}),
         )
     ]
     (folder / runs.FILE).write_text(json.dumps(noted))
