@@ -111,11 +111,8 @@ class Planned:
     def _repr_html_(self) -> str:
         from html import escape
 
-        from harness.plan import text
-
-        said = text.summary(self.session.plan, self.session.store)
-        said += text.earlier(self.session.plan, self.session.earlier)
-        return f"{self.steps.to_html()}<pre>{escape(chr(10).join(said))}</pre>"
+        folded = f"<summary>{len(self.steps):,} steps</summary>{frames.whole(self.steps)}"
+        return f"<pre>{escape(self.session.shown())}</pre><details>{folded}</details>"
 
 
 def run(

@@ -43,7 +43,7 @@ def html(table: Table) -> str:
         "about": wording.setting(table),
         "in_paper": wording.in_paper(table),
         "reference": reference,
-        "heads": [head for column in table.columns for head in _heads(column)],
+        "heads": [head for column in table.columns for head in heads(column)],
         "groups": _groups(table, notes, gates),
         "several": any(len(column.metrics) > 1 for column in table.columns),
         "legend": [*legend(table), *table.notes],
@@ -59,7 +59,7 @@ def stem(id: str) -> str:
     return f"{kept}-table" if kept in TAKEN else kept
 
 
-def _heads(column: Column) -> list[Values]:
+def heads(column: Column) -> list[Values]:
     """A head for each metric; the label without the metrics that the heads name apart."""
     names = [wording.METRICS.get(metric, metric) for metric in column.metrics]
     label = column.label.replace("/".join(names), "").strip()

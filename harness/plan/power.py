@@ -177,7 +177,6 @@ def told(found: Sequence[Column], pretrainings: int, plan: Plan, wanted: float |
         return []
     seeds = "1 pretraining" if pretrainings == 1 else f"{pretrainings} pretrainings"
     lines = [
-        "",
         f"differences between two rows that {seeds} of each show with {POWER:.0%} power "
         "(points; percent of a perplexity):",
     ]

@@ -1,4 +1,4 @@
-"""A plan as text: one line a step, what is pretrained, the sums, and which table is first."""
+"""A plan as text: its sums, which table is first, what is pretrained, and its steps by kind."""
 
 import os
 from collections import Counter
@@ -6,30 +6,69 @@ from collections.abc import Mapping, Sequence
 
 from glm.objectives.amounts import UNITS
 from harness.plan.estimate import planned, shape
-from harness.plan.plan import H100, UTILISATION, Plan
+from harness.plan.plan import H100, UTILISATION, Line, Plan
 from harness.run.progress import duration
 from harness.steps.pretrain import Pretrain
+from harness.steps.step import Step
 from harness.store.edited import Edited, told
 from harness.store.store import Store
 
+STATES = ("done", "partial", "to run")
 
-def show(plan: Plan, store: Store) -> str:
-    """The plan for people: one line a step, one a pretraining, then the sums."""
-    rows = [("state", "kind", "name", "digest", "cells", "FLOPs", "time", "disk")]
-    for line in plan.lines:
-        rows.append(
+
+def show(plan: Plan, store: Store, *, every: bool = False, said: Sequence[str] = ()) -> str:
+    """The plan for people: its sums, what else is to be `said`, what is pretrained, its steps.
+
+    Seeds share a line and so do steps of a kind, unless `every` one is asked for.
+    """
+    steps = aligned(_every(plan), 4) if every else aligned(_kinds(plan), 1)
+    parts = (summary(plan, store), said, _pretrainings(plan, every), steps)
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def _every(plan: Plan) -> list[Sequence[str]]:
+    """A line for each step, inputs first."""
+    head = ("state", "kind", "name", "digest", "cells", "FLOPs", "time", "disk")
+    return [
+        head,
+        *(
             (
                 line.state,
                 line.step.kind,
                 line.step.name,
                 line.step.digest[:8],
                 str(line.cells),
-                f"{line.flops:.1e}" if line.flops else "-",
-                duration(line.seconds) if line.state != "done" else "-",
-                size(line.disk_bytes) if line.disk_bytes else "-",
+                *_costs([line]),
             )
-        )
-    return "\n".join([*aligned(rows, 4), *_pretrainings(plan), "", *summary(plan, store)])
+            for line in plan.lines
+        ),
+    ]
+
+
+def _kinds(plan: Plan) -> list[Sequence[str]]:
+    """A line for each kind of step, with what is left of it."""
+    kinds: dict[str, list[Line]] = {}
+    for line in plan.lines:
+        kinds.setdefault(line.step.kind, []).append(line)
+    rows: list[Sequence[str]] = [("kind", "steps", *STATES, "FLOPs", "time", "disk")]
+    for kind, lines in kinds.items():
+        states = Counter(line.state for line in lines)
+        left = [line for line in lines if line.state != "done"]
+        counts = (f"{states[state]:,}" if states[state] else "-" for state in STATES)
+        rows.append((kind, f"{len(lines):,}", *counts, *_costs(left)))
+    return rows
+
+
+def _costs(lines: Sequence[Line]) -> tuple[str, str, str]:
+    """What steps take together: FLOPs, time of one worker, disk."""
+    flops = sum(line.flops for line in lines)
+    disk = sum(line.disk_bytes for line in lines)
+    left = [line.seconds for line in lines if line.state != "done"]
+    return (
+        f"{flops:.1e}" if flops else "-",
+        duration(sum(left)) if left else "-",
+        size(disk) if disk else "-",
+    )
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
@@ -44,24 +83,27 @@ def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
     ]
 
 
-def _pretrainings(plan: Plan) -> list[str]:
+def _pretrainings(plan: Plan, every: bool) -> list[str]:
     """What each pretraining amounts to, to be compared with the paper's settings."""
+    trained = [line.step for line in plan.lines if line.step.kind == "pretrain"]
+    alike = Counter(_row(step, every) for step in trained)
     head = ("pretraining", "parameters", "steps", "batch", "length")
     rows: list[Sequence[str]] = [(*head, "tokens", "positions", "targets", "FLOPs")]
-    for line in plan.lines:
-        if line.step.kind == "pretrain":
-            spec = line.step.spec_of(Pretrain)
-            counts = (spec.optimisation.steps, spec.batch, spec.length)
-            amounts = planned(line.step)
-            rows.append(
-                (
-                    f"{line.step.name} {line.step.digest[:8]}",
-                    millions(shape(line.step).parameters()),
-                    *(f"{count:,}" for count in counts),
-                    *(f"{amounts[unit]:.3e}" for unit in UNITS),
-                )
-            )
-    return ["", *aligned(rows, 1)] if len(rows) > 1 else []
+    for (name, *amounts), count in alike.items():
+        rows.append((f"{name} x {count}" if count > 1 else name, *amounts))
+    return aligned(rows, 1) if alike else []
+
+
+def _row(step: Step, every: bool) -> tuple[str, ...]:
+    """A pretraining's line, that of its seeds alike unless `every` one is told apart."""
+    spec, amounts = step.spec_of(Pretrain), planned(step)
+    one = f"{step.name} {step.digest[:8]}"
+    return (
+        one if every else step.name.removesuffix(f"-s{spec.seed}"),
+        millions(shape(step).parameters()),
+        *(f"{count:,}" for count in (spec.optimisation.steps, spec.batch, spec.length)),
+        *(f"{amounts[unit]:.3e}" for unit in UNITS),
+    )
 
 
 def millions(number: float) -> str:

@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--plan", action="store_true", help="say what would be done, and do nothing"
     )
+    parser.add_argument(
+        "--steps", action="store_true", help="a plan that lists every step, a line each"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=SET)
     parser.add_argument(
         "--detect",
@@ -106,8 +109,8 @@ def _run(options: argparse.Namespace, command: str) -> int:
         grid, store=options.store, address=options.address, executor=options.executor
     )
     session = sessions.prepare(grid, machine)
-    if options.plan or options.detect is not None:
-        print(session.shown(options.detect))
+    if options.plan or options.steps or options.detect is not None:
+        print(session.shown(options.detect, every=options.steps))
         return 0
     session = sessions.settle(session, options.code)
     if not options.quiet:

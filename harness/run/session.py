@@ -33,13 +33,16 @@ class Session:
     plan: Plan
     earlier: Mapping[str, Edited]  # results of code that has been edited since
 
-    def shown(self, detect: float | None = None) -> str:
-        """The whole plan for people, with what it takes to show a difference of `detect` points."""
+    def shown(self, detect: float | None = None, *, every: bool = False) -> str:
+        """The whole plan for people, with what it takes to show a difference of `detect` points.
+
+        Steps of a kind share a line unless `every` one is asked for.
+        """
         grid, plan = self.grid, self.plan
         columns = power.columns(grid.name, self.expansion, self.store)
-        said = power.told(columns, len(grid.seeds.pretrain), plan, detect)
-        said += planned.earlier(plan, self.earlier)
-        return "\n".join([planned.show(plan, self.store), *said])
+        said = planned.earlier(plan, self.earlier)
+        said += power.told(columns, len(grid.seeds.pretrain), plan, detect)
+        return planned.show(plan, self.store, every=every, said=said)
 
 
 def prepare(grid: Grid, machine: Machine) -> Session:

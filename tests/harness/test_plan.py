@@ -70,6 +70,21 @@ def test_a_plan_counts_states_and_sharing_and_names_the_first_table(tmp_path: Pa
     assert shown.index("small: 20 cells") < shown.index("large: 80 cells") and "(first)" in shown
 
 
+def test_a_plan_begins_with_its_sums_and_folds_its_steps_unless_each_is_asked_for(tmp_path: Path):
+    store, expansion = Store(tmp_path).open(), grid(100)
+    store.begin(store.order(next(iter(expansion.steps.values()))))
+    plan = plans.make(expansion, store, Machine(cpus=2))
+    folded = planned.show(plan, store, said=["what else is to be said"])
+    assert folded.startswith("100 cells from 100 distinct results; 110 steps:")
+    sums, said, steps = folded.split("\n\n")
+    assert said == "what else is to be said"
+    kinds = [line.split()[:5] for line in steps.splitlines()[1:]]
+    assert kinds == [["count", "10", "-", "1", "9"], ["add", "100", "-", "-", "100"]]
+    every = planned.show(plan, store, every=True)
+    assert every.startswith(sums) and len(every.splitlines()) > 110
+    assert all(digest[:8] in every for digest in expansion.steps)
+
+
 def test_a_trial_spelled_twice_is_planned_once(tmp_path: Path):
     scores = [Step("add", "a", Add(1e-5)), Step("add", "b", Add(0.00001))]
     expansion = Expansion(tuple(Cell("t", (Trial(score),)) for score in scores))

@@ -28,12 +28,17 @@ def test_a_mapping_is_run_and_comes_back_as_frames(store: Path, capfd):
     result = harness.run(GRID, store=store)
     assert capfd.readouterr().out == "" and result.code == 0
     table = result.tables["mine"]
-    assert table.index[0].startswith("GLM Large") and len(table.columns) == 3
+    assert table.index[0].startswith("GLM Large") and table.columns[0] == "Seeds"
+    assert [name.split(" (")[0] for name in table.columns[1:]] == [
+        *("RTE acc Acc.", "Gigaword RG-1", "Gigaword RG-2", "Gigaword RG-L")
+    ]
     assert set(result.tidy["mine"].metric) >= {"acc", "rg1"}
     shown = result.scores.set_index("metric").value["acc"]
     assert f"{shown:.1f}" in table.iloc[0, 1]
     assert len(result.predictions) == 12 and set(result.predictions.column) == {"rte", "gigaword"}
     assert "GLM Large" in repr(result) and "<table" in result._repr_html_()
+    assert "..." not in result._repr_html_().split("</table>")[0]
+    assert planned.steps.name.str.len().max() < 50 or "..." not in planned._repr_html_()
     assert result.report.is_file()
 
 
