@@ -5,9 +5,9 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.grid.overrides import asked, points, style_of
-from harness.grid.positions import Document
-from harness.grid.schema import Grid
-from harness.grid.sources import below_root, own_rows, source, vocabulary_paths
+from harness.grid.positions import Document, Key
+from harness.grid.schema import CorpusData, Grid
+from harness.grid.sources import below_root, corpus_files, own_rows, source, vocabulary_paths
 from harness.steps import documents
 from tasks.source.folder import Folder, find
 from tasks.spec import Task
@@ -38,15 +38,28 @@ def _corpora(grid: Grid, document: Document) -> None:
         document.blame(("data", "corpus"), said)
     for key, wanted in (("corpus", data.corpus), ("larger_corpus", data.larger_corpus)):
         for i, name in enumerate(wanted.path if wanted else ()):
-            path = below_root(grid, name)
-            if not path.is_file():
-                document.blame(("data", key, "path", i), f"no file {path}")
-            elif wanted is not None:
-                try:
-                    next(documents.read(path, wanted.format, wanted.field), None)
-                except UserError as error:
-                    place = ("data", key, "field")
-                    document.blame(place if place in document.values else place[:2], str(error))
+            assert wanted is not None
+            one = wanted.model_copy(update={"path": [name]})
+            _corpus(grid, document, one, ("data", key), ("data", key, "path", i))
+
+
+def _corpus(grid: Grid, document: Document, wanted: CorpusData, data: Key, place: Key) -> None:
+    """Blame a path of a corpus: what is not there, and what cannot be read as it is meant."""
+    paths = corpus_files(grid, wanted)
+    if not paths:
+        document.blame(place, f"the folder {below_root(grid, wanted.path[0])} has no .txt files")
+    elif not paths[0].is_file():
+        document.blame(place, f"no file {paths[0]}")
+    elif "text" not in (wanted.format, documents.by_name(paths[0])) and wanted.documents != "line":
+        said = f"`documents` is for text files, and {paths[0].name} is none"
+        document.once((*data, "documents"), said)
+    else:
+        try:
+            first = documents.read(paths[0], wanted.format, wanted.field, wanted.documents)
+            next(first, None)
+        except UserError as error:
+            field = (*data, "field")
+            document.blame(field if field in document.values else data, str(error))
 
 
 def _reads_corpus(grid: Grid) -> bool:

@@ -97,12 +97,19 @@ Seconds = Annotated[
 class CorpusData(_Model):
     """Documents to pretrain on: files below the root, or a hub data set."""
 
-    path: Paths = Field([], description="files below data.root, one or a list")
+    path: Paths = Field(
+        [], description="files below data.root, one or a list; a folder is all .txt files in it"
+    )
     hub: str = Field("", description="a hub data set instead: NAME or NAME:CONFIG")
     revision: str | None = Field(None, description="the hub data set's commit")
     split: str = Field("train", description="the hub data set's split")
     format: Literal["text", "jsonl", "parquet", "auto"] = Field(
-        "auto", description="of the files; text is a document a line, auto goes by the name"
+        "auto", description="of the files; auto goes by the name, other names than known are text"
+    )
+    documents: Literal["line", "paragraph", "file"] = Field(
+        "line",
+        description="what a document of a text file is: a line unless said otherwise, what stands "
+        "between empty lines, or the whole file",
     )
     field: str = Field("text", description="the field or column that holds a document")
     limit: int = Field(0, ge=0, description="documents read; 0 is all")

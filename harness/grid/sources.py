@@ -68,14 +68,17 @@ class Sources:
                 limit=wanted.limit,
             )
             return Step("corpus", slug(wanted.hub), spec)
-        paths = [below_root(self.grid, path) for path in wanted.path]
+        paths = corpus_files(self.grid, wanted)
         spec = Corpus(
             files=tuple(files.digest([path]) for path in paths),
             format=wanted.format,
             text=wanted.field,
+            unit=wanted.documents,
             limit=wanted.limit,
         )
-        return Step("corpus", slug(paths[0].name), spec, how={"paths": [str(p) for p in paths]})
+        return Step(
+            "corpus", slug(Path(wanted.path[0]).name), spec, how={"paths": [str(p) for p in paths]}
+        )
 
     def vocabulary_files(self, kind: str) -> tuple[tuple[str, ...], list[str]]:
         """Content digests and paths of a published vocabulary; empty when the hub has to serve."""
@@ -129,6 +132,16 @@ class Sources:
         scale["test"] = self.scale.eval_rows
         limits = {split: own.get(split, scale[split]) for split in splits}
         return {split: limit for split, limit in limits.items() if limit}
+
+
+def corpus_files(grid: Grid, wanted: CorpusData) -> list[Path]:
+    """A corpus's files in reading order; a folder is its .txt files, those below it included."""
+    found: list[Path] = []
+    for name in wanted.path:
+        path = below_root(grid, name)
+        within = (each for ending in files.SUFFIXES for each in path.rglob(f"*.txt{ending}"))
+        found += sorted(within) if path.is_dir() else [path]
+    return found
 
 
 def below_root(grid: Grid, path: str) -> Path:

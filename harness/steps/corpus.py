@@ -32,6 +32,7 @@ class Corpus:
     hub: str = ""  # "name" or "name:config"
     revision: str = ""
     split: str = "train"
+    unit: documents.Unit = "line"  # what a document of a text file is
     limit: int = 0  # documents; 0 = all
     holdout: int = 200
     holdout_limit: int = 2000
@@ -59,7 +60,7 @@ class Corpus:
             found = (
                 document
                 for path in work.how["paths"]
-                for document in documents.read(Path(path), self.format, self.text)
+                for document in documents.read(Path(path), self.format, self.text, self.unit)
             )
         for number, document in enumerate(found):
             if self.limit and number >= self.limit:

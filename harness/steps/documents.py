@@ -4,10 +4,11 @@ A damaged file or line is the user's error, with the place; nothing is passed ov
 """
 
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import BufferedReader
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from harness.steps import columns
 from tasks.errors import UserError
@@ -18,19 +19,29 @@ LONGEST = files.LONGEST_LINE  # bytes of a document, whatever file it is in
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet", ".tar": "tar"}
 
 
-def read(path: Path, format: str = "auto", field: str = "text") -> Iterator[str]:
+Unit = Literal["line", "paragraph", "file"]  # what a document of a text file is
+
+
+def read(
+    path: Path, format: str = "auto", field: str = "text", unit: Unit = "line"
+) -> Iterator[str]:
     """The documents of one file, none of them empty.
 
-    `format` is text (a document a line), jsonl or parquet (a document in the field or column
+    `format` is text (a document a `unit`), jsonl or parquet (a document in the field or column
     `field`), tar (a document per .txt member), or auto, which goes by the name. `.xz` and `.gz` are
     opened on the way.
     """
     if format == "auto":
-        stem = Path(path.name.removesuffix(".xz").removesuffix(".gz"))
-        format = FORMATS.get(stem.suffix, "text")
-    readers = {"parquet": _parquet, "jsonl": jsonl, "tar": _tar, "text": _lines}
-    documents = readers[format](path, field)
+        format = by_name(path)
+    readers = {"parquet": _parquet, "jsonl": jsonl, "tar": _tar}
+    documents = TEXT[unit](path) if format == "text" else readers[format](path, field)
     return (document for document in documents if document.strip())
+
+
+def by_name(path: Path) -> str:
+    """The format that a file's name says."""
+    stem = Path(path.name.removesuffix(".xz").removesuffix(".gz"))
+    return FORMATS.get(stem.suffix, "text")
 
 
 def jsonl(path: Path, field: str) -> Iterator[str]:
@@ -42,9 +53,42 @@ def jsonl(path: Path, field: str) -> Iterator[str]:
         yield document
 
 
-def _lines(path: Path, field: str) -> Iterator[str]:
+def _lines(path: Path) -> Iterator[str]:
     for line in files.text_lines(path):
         yield _whole(path, line)["text"].strip()
+
+
+def _paragraphs(path: Path) -> Iterator[str]:
+    """What stands between empty lines, its own lines kept apart."""
+    for full, lines in groupby(_lines(path), bool):
+        if full:
+            yield _within(path, lines)
+
+
+def _file(path: Path) -> Iterator[str]:
+    yield _within(path, _lines(path))
+
+
+def _within(path: Path, lines: Iterator[str]) -> str:
+    """Lines as one document, which must not be larger than any document is."""
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        size += len(line) + 1
+        if size > LONGEST:
+            raise UserError(
+                f"{path}: a document of more than {LONGEST:,} characters: is `documents` meant to "
+                "be line or paragraph?"
+            )
+        kept.append(line)
+    return "\n".join(kept).strip()
+
+
+TEXT: Mapping[Unit, Callable[[Path], Iterator[str]]] = {
+    "line": _lines,
+    "paragraph": _paragraphs,
+    "file": _file,
+}
 
 
 def _whole(path: Path, line: files.Line) -> Mapping[str, Any]:
