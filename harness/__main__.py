@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -161,6 +162,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     store = _there(options)
     server, address = open_server(store.root, options.port)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's `&` would ignore it
     print(f"{store.root} at {address} until Ctrl-C", flush=True)
     with contextlib.suppress(KeyboardInterrupt), server:
         server.serve_forever()

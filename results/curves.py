@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DRAWING = 1  # to be raised when the drawing itself changes
+DRAWING = 2  # to be raised when the drawing itself changes
 COLUMNS = 4
 SPENT = ("positions", "flops", "seconds")  # of which each has a panel
 
@@ -23,12 +23,10 @@ def loss(runs: Sequence[Pretraining], svg: Path) -> bool:
 
     A small panel a variant on shared axes, a line a seed.
     """
-    panels: dict[str, list[Pretraining]] = {}
-    for run in runs:
-        if len(run.curve) > 1:
-            panels.setdefault(run.variant, []).append(run)
+    panels = variants(runs)
     if not panels:
         return False
+    ends = limits([step for group in panels.values() for r in group for step, _ in r.curve])
     across = min(COLUMNS, len(panels))
     down = math.ceil(len(panels) / across)
 
@@ -42,6 +40,7 @@ def loss(runs: Sequence[Pretraining], svg: Path) -> bool:
             axis.set_title(drawing.text(variant), fontsize=8, loc="left")
             axis.grid(color=drawing.GRID, linewidth=0.5)
             axis.tick_params(labelsize=7, labelbottom=True)
+        axes[0].set_xlim(*ends)  # shared
         for axis in axes[len(panels) :]:
             axis.remove()
         figure.supxlabel("steps", fontsize=8)
@@ -52,6 +51,34 @@ def loss(runs: Sequence[Pretraining], svg: Path) -> bool:
     return True
 
 
+def variants(runs: Sequence[Pretraining]) -> dict[str, list[Pretraining]]:
+    """The pretrainings that have a curve, by variant: a panel each, in this order."""
+    panels: dict[str, list[Pretraining]] = {}
+    for run in runs:
+        if len(run.curve) > 1:
+            panels.setdefault(run.variant, []).append(run)
+    return panels
+
+
+def limits(values: Sequence[float], logarithmic: bool = False) -> tuple[float, float]:
+    """Where an axis begins and ends: a little outside of its values."""
+    low, high = min(values), max(values)
+    if logarithmic:
+        room = (high / low) ** 0.05 if high > low else 1.1
+        return low / room, high * room
+    room = 0.05 * (high - low) or 1.0
+    return low - room, high + room
+
+
+def panels(points: Sequence[Point]) -> dict[tuple[str, str, str], list[Point]]:
+    """The points with a value by table, column and metric: a row of panels each, in this order."""
+    found: dict[tuple[str, str, str], list[Point]] = {}
+    for point in points:
+        if point.value is not None:
+            found.setdefault((point.table, point.column, point.metric), []).append(point)
+    return found
+
+
 def scores(points: Sequence[Point], svg: Path) -> bool:
     """Draw scores against what pretraining had spent; False where there is none.
 
@@ -59,8 +86,8 @@ def scores(points: Sequence[Point], svg: Path) -> bool:
     its band goes from the lowest seed to the highest.
     """
     measured = [point for point in points if point.value is not None]
-    panels = list(dict.fromkeys((p.table, p.column, p.metric) for p in measured))
-    if not panels:
+    drawn = panels(points)
+    if not drawn:
         return False
     labels = dict.fromkeys(point.label for point in measured)
     colours = {label: f"C{i % 10}" for i, label in enumerate(labels)}
@@ -68,9 +95,8 @@ def scores(points: Sequence[Point], svg: Path) -> bool:
     def paint(figure: "Figure") -> None:
         from matplotlib.lines import Line2D
 
-        grid = figure.subplots(len(panels), len(SPENT), squeeze=False)
-        for axes, panel in zip(grid, panels):
-            own = [p for p in measured if (p.table, p.column, p.metric) == panel]
+        grid = figure.subplots(len(drawn), len(SPENT), squeeze=False)
+        for axes, (panel, own) in zip(grid, drawn.items()):
             for axis, unit in zip(axes, SPENT):
                 _scores(axis, own, unit, colours)
             axes[0].set_ylabel(drawing.text(" ".join(panel[1:])))
@@ -79,8 +105,8 @@ def scores(points: Sequence[Point], svg: Path) -> bool:
         figure.legend(handles, names, loc="outside lower center", ncols=COLUMNS, frameon=False)
 
     data = (DRAWING, [(p.table, p.label, p.column, p.metric, p.seed, p.step) for p in measured])
-    drawn = [(p.value, sorted(p.spent.items())) for p in measured]
-    drawing.save([svg], (data, drawn), (3.6 * len(SPENT), 2.6 * len(panels) + 0.5), paint)
+    values = [(p.value, sorted(p.spent.items())) for p in measured]
+    drawing.save([svg], (data, values), (3.6 * len(SPENT), 2.6 * len(drawn) + 0.5), paint)
     return True
 
 
@@ -99,5 +125,8 @@ def _scores(axis: "Axes", own: Sequence[Point], unit: str, colours: Mapping[str,
         lows, highs = [min(each) for each in values], [max(each) for each in values]
         axis.fill_between(at, lows, highs, color=colours[label], alpha=0.2, linewidth=0)
     axis.set_xscale("log")
+    spent = [point.spent[unit] for point in own if unit in point.spent]
+    if spent:
+        axis.set_xlim(*limits(spent, logarithmic=True))
     axis.set_xlabel(AXES[unit])
     axis.grid(color=drawing.GRID, linewidth=0.5)

@@ -5,6 +5,7 @@ opened.
 """
 
 import html as html_module
+import json
 import re
 import unicodedata
 
@@ -68,3 +69,9 @@ def latex(text: str) -> str:
 def html(text: str) -> str:
     """Escaped for an element's text or a quoted attribute."""
     return html_module.escape(clean(text))
+
+
+def script(value: object) -> str:
+    """A value as JSON that may stand in a page's script element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

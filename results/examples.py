@@ -4,19 +4,19 @@ Every row speaks through its first finished run. A long list of questions is sam
 says so: all of them are in the runs' predictions.parquet.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from results import predictions, setting
+from results import escapes, predictions, questions, setting
 from results.escapes import clean
 from results.scores import Manifest
 
-COLUMNS = ("id", "candidates", "scores", "choice", "gold", "text", "references")
+COLUMNS = ("id", "group", "candidates", "scores", "choice", "gold", "text", "references")
 QUESTIONS = 40  # of a column that are shown at most
 ANSWERS = 6000  # of a page, over all of its columns and rows
 CUT = 240  # characters of an answer
+ASKED = 400  # characters of a question
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,31 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Said:
+    """A system's answer to a question, with the question's gold answers and its group."""
+
+    gold: tuple[str, ...]
+    group: str
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Item:
+    """A question: its text where its data set is there, its gold, and every row's answer."""
+
+    id: str
+    asked: str
+    gold: str
+    answers: tuple[Answer | None, ...]
+
+
+@dataclass(frozen=True)
 class Compared:
-    """A column's questions: id, gold and every row's answer, in the order of `rows` (labels)."""
+    """A column's questions, their answers in the order of `rows` (labels)."""
 
     name: str
     rows: tuple[str, ...]
-    items: tuple[tuple[str, str, tuple[Answer | None, ...]], ...]
+    items: tuple[Item, ...]
     of: int
 
     @property
@@ -70,7 +89,8 @@ def compared(grid: Manifest, names: Mapping[str, str]) -> list[Compared]:
             continue
         ids = list(dict.fromkeys(id for answers in answered.values() for id in answers))
         chosen = ids if len(ids) <= count else [ids[i * len(ids) // count] for i in range(count)]
-        items = tuple(_item(id, list(answered.values())) for id in chosen)
+        texts = questions.texts(grid, next(iter(folders.values())), str(table.get("split", "")))
+        items = tuple(_item(id, list(answered.values()), texts) for id in chosen)
         name = f"{names.get(table['id'], table['id'])}: {column['label']}"
         found.append(Compared(name, tuple(answered), items, len(ids)))
     return found
@@ -84,14 +104,18 @@ def data(columns: list[Compared]) -> str:
             "said": one.said,
             "rows": [clean(row) for row in one.rows],
             "items": [
-                [clean(id), clean(gold), [a and [a.text, shown(a), a.right] for a in answers]]
-                for id, gold, answers in one.items
+                (
+                    clean(item.id),
+                    item.asked,
+                    clean(item.gold),
+                    [a and [a.text, shown(a), a.right] for a in item.answers],
+                )
+                for item in one.items
             ],
         }
         for one in columns
     ]
-    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return escapes.script(plain)
 
 
 def shown(answer: Answer) -> str | None:
@@ -109,37 +133,40 @@ def _folders(grid: Manifest, table: str, column: str) -> dict[str, str]:
     return found
 
 
-def _read(grid: Manifest, folder: str) -> dict[str, tuple[str, Answer]]:
-    """Question -> gold and answer; empty where there are none, or none that can be read."""
+def _read(grid: Manifest, folder: str) -> dict[str, Said]:
+    """Question -> what was said to it; empty where there is none, or none that can be read."""
     found = {}
     for row in predictions.rows(grid, folder, COLUMNS):
-        known = _answer(row)
+        known = _said(row)
         if known is not None:
             found[str(row["id"])] = known
     return found
 
 
-def _answer(row: Mapping[str, Any]) -> tuple[str, Answer] | None:
+def _said(row: Mapping[str, Any]) -> Said | None:
     candidates, choice = row.get("candidates") or [], row.get("choice")
+    group = str(row.get("group") or "")
     if candidates and choice is not None and 0 <= choice < len(candidates):
         gold = [int(index) for index in row.get("gold") or []]
-        named = [str(candidates[index]) for index in gold if 0 <= index < len(candidates)]
+        named = tuple(str(candidates[index]) for index in gold if 0 <= index < len(candidates))
         scores = row.get("scores") or []
         score = float(scores[choice]) if len(scores) == len(candidates) else None
-        return _cut(" / ".join(named)), Answer(_cut(candidates[choice]), score, choice in gold)
+        answer = Answer(_cut(candidates[choice]), score, choice in gold)
+        return Said(named, group, answer)
     if row.get("text"):
-        references = row.get("references") or []
-        return _cut(" / ".join(map(str, references))), Answer(_cut(row["text"]), None, None)
+        references = tuple(map(str, row.get("references") or []))
+        return Said(references, group, Answer(_cut(row["text"]), None, None))
     return None
 
 
-def _cut(text: object) -> str:
+def _cut(text: object, length: int = CUT) -> str:
     text = clean(str(text))
-    return text if len(text) <= CUT else f"{text[:CUT]}…"
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
-def _item(
-    id: str, rows: list[dict[str, tuple[str, Answer]]]
-) -> tuple[str, str, tuple[Answer | None, ...]]:
-    gold = next(row[id][0] for row in rows if id in row)
-    return id, gold, tuple(row[id][1] if id in row else None for row in rows)
+def _item(id: str, rows: list[dict[str, Said]], texts: Mapping[str, Mapping[str, str]]) -> Item:
+    known = next(row[id] for row in rows if id in row)
+    row = texts.get(id) or texts.get(known.group)
+    asked = _cut(questions.worded(row, known.gold), ASKED)
+    answers = tuple(row[id].answer if id in row else None for row in rows)
+    return Item(id, asked, _cut(" / ".join(known.gold)), answers)

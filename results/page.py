@@ -6,12 +6,25 @@ Everything is inlined (styles, script, drawings), and all of it can be read with
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from results import checklist, drawing, escapes, examples, layout, ledger, setting, view, wording
+from results import (
+    checklist,
+    drawing,
+    escapes,
+    examples,
+    layout,
+    ledger,
+    readings,
+    setting,
+    view,
+    wording,
+)
 from results.claims import Verdict
+from results.curves import SPENT
 from results.examples import Compared
+from results.learning_curves import AXES, Point
 from results.ledger import Pretraining
 from results.predictions import Sample
-from results.scores import Manifest
+from results.scores import Manifest, inside
 from results.tables import Table
 
 CUT = 600  # characters of a sample that are shown
@@ -26,6 +39,7 @@ def index(
     compared: Sequence[Compared],
     samples: Sequence[Sample],
     drawings: Mapping[str, str],
+    points: Sequence[Point] = (),
 ) -> str:
     """index.html; `drawings` are SVGs: of the claims, of the loss, and of tables by their ids."""
     links = [("claims", "Claims")] if verdicts else []
@@ -61,8 +75,15 @@ def index(
         "budget": [_budget(run, matched) for run in runs],
         "loss": _inlined(drawings, "loss", "Pretraining loss by step"),
         "curves": _inlined(drawings, "curves", "Scores against what pretraining had spent"),
+        "losses": readings.loss_table(runs),
+        "points": readings.score_table(points),
+        "spent": [AXES[unit] for unit in SPENT],
+        "readings": layout.markup(
+            escapes.script({"loss": readings.loss(runs), "curves": readings.scores(points)})
+        ),
         "examples": _examples(compared),
         "samples": [_sample(sample) for sample in samples],
+        "runs": layout.markup(escapes.script(_runs(grid))),
     }
     return layout.html("page.html.j2", values)
 
@@ -71,6 +92,22 @@ def alone(table: Table) -> str:
     """A page that holds one table."""
     values = {"title": wording.heading(table), "grid": None, "sheet": view.html(table)}
     return layout.html("page.html.j2", values)
+
+
+def _runs(grid: Manifest) -> dict[str, list[list[str]]]:
+    """By table, row and column: each run's seeds, what became of it, its score and its answers.
+
+    Folders are those of the store, which the page lies in.
+    """
+    found: dict[str, list[list[str]]] = {}
+    for cell in grid.cells:
+        place = "\t".join((cell["table"], cell["row"], cell["column"]))
+        seeds = ".".join(str(cell.get(f"{kind}_seed")) for kind in ("pretrain", "finetune"))
+        done = cell["state"] == "done"
+        folders = [cell.get("score"), cell.get("predictions")] if done else ["", ""]
+        kept = [folder if folder and inside(grid.store, folder) else "" for folder in folders]
+        found.setdefault(place, []).append([seeds, cell["state"], *kept])
+    return found
 
 
 def _inlined(drawings: Mapping[str, str], name: str, label: str) -> str:
@@ -117,8 +154,9 @@ def _examples(compared: Sequence[Compared]) -> Mapping[str, Any] | None:
         return None
     first = compared[0]
     items = [
-        {"id": id, "gold": gold, "sides": [_side(answer) for answer in answers[:2]]}
-        for id, gold, answers in first.items
+        {"id": item.id, "asked": item.asked, "gold": item.gold}
+        | {"sides": [_side(answer) for answer in item.answers[:2]]}
+        for item in first.items
     ]
     return {
         "said": f"{first.name}. {first.said}",

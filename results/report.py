@@ -81,7 +81,7 @@ def write(store: Path | str, grid: str) -> list[Path]:
     }
     compared = examples.compared(read, {table.id: wording.name(table.id) for table in built})
     samples = predictions.samples(read)
-    index = page.index(read, built, verdicts, runs, compared, samples, drawings)
+    index = page.index(read, built, verdicts, runs, compared, samples, drawings, on_the_way)
     paths = [_put(folder / "index.html", index)]
     paths += [_put(folder / name, text) for name, text in files.items()]
     paths += [_frame(folder / "cells.parquet", records)] if records else []

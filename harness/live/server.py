@@ -17,6 +17,7 @@ from harness.errors import UserError
 from harness.live import page, state
 
 LOOPBACK = "127.0.0.1"
+LINKED = ("score", "finetune", "zeroshot", "ngram")  # kinds of step that a report links to
 IDLE = 20.0  # seconds after which a silent connection is closed
 HTML = "text/html; charset=utf-8"
 TYPES = {
@@ -114,12 +115,19 @@ def answer(site: Site, target: str, host: str) -> Answer:
         case ["", ""]:
             runs = [run for name in names if (run := state.run(site.store, name))]
             return _page(page.overview(str(site.store), runs))
-        case [name, "", ""] if name in names:
+        case ["grids", name, "", ""] if name in names:
             run = state.run(site.store, name)
             return _page(page.grid(run)) if run else _missing()
-        case [name, "tables", file, ""] if name in names:
+        case ["grids", name, "tables", file, ""] if name in names:
             return _file(site.store / "grids" / name / "tables", file)
+        case [kind, folder, file, ""] if kind in LINKED and folder in _names(site.store / kind):
+            return _file(site.store / kind / folder, file)
     return _missing()
+
+
+def _names(folder: Path) -> list[str]:
+    """What a folder holds; links to elsewhere are nothing."""
+    return [path.name for path in folder.glob("*") if not path.is_symlink()]
 
 
 def _same(given: str, token: str) -> bool:
@@ -135,8 +143,8 @@ def _missing() -> Answer:
 
 
 def _file(folder: Path, name: str) -> Answer:
-    """A file of a report, which is one of those in its folder and no link to elsewhere."""
-    there = {path.name: path for path in folder.glob("*") if not path.is_symlink()}
-    if name not in there or there[name].suffix not in TYPES or not there[name].is_file():
+    """A file of a report or a step: one of those in its folder, and no link to elsewhere."""
+    path = folder / name
+    if name not in _names(folder) or path.suffix not in TYPES or not path.is_file():
         return _missing()
-    return Answer(200, there[name].read_bytes(), TYPES[there[name].suffix])
+    return Answer(200, path.read_bytes(), TYPES[path.suffix])

@@ -53,17 +53,30 @@ for (const table of document.querySelectorAll("table.sortable")) {
 if (matchMedia("(max-width: 700px)").matches)
   for (const box of document.querySelectorAll(".t-more, .t-interval")) box.checked = false;
 
-// A cell that is pressed shows the command that explains it.
+// A cell that is pressed shows the command that explains it, and its runs in the store.
+const runs = JSON.parse(document.getElementById("runs")?.textContent ?? "{}");
 function quoted(word) {
   return /^[\w.-]+$/.test(word) ? word : "'" + word.replace(/'/g, "'\\''") + "'";
 }
 function explained(cell) {
   const table = cell.closest("table"), figure = cell.closest("figure");
-  let line = figure.querySelector("p.command");
-  if (!line) { line = made("p"); line.className = "command"; line.setAttribute("role", "status"); table.parentNode.after(line); }
+  let line = figure.querySelector("div.command");
+  if (!line) { line = made("div"); line.className = "command"; line.setAttribute("role", "status"); table.parentNode.after(line); }
   const names = [table.dataset.table, cell.parentNode.dataset.row, cell.dataset.column];
   line.textContent = "python -m harness explain grid.yaml " + names.map(quoted).join(" ");
   if (cell.title) made("span", " — not testable: " + cell.title, line);
+  const own = runs[[table.dataset.table, cell.parentNode.dataset.row, cell.dataset.column].join("\t")];
+  if (!own) return;
+  const list = made("ul", "", line);
+  for (const [seeds, state, score, answers] of own) {
+    const item = made("li", "seeds " + seeds + ": " + state + " ", list);
+    if (score) linked("score", score + "/scores.json", item);
+    if (answers) linked("answers", answers + "/predictions.parquet", item);
+  }
+}
+function linked(text, path, parent) {
+  made("a", text, parent).href = "../../../" + path.split("/").map(encodeURIComponent).join("/");
+  parent.append(" ");
 }
 for (const cell of document.querySelectorAll("td[data-column]")) {
   cell.tabIndex = -1;
@@ -84,6 +97,49 @@ for (const table of document.querySelectorAll("table[data-table]")) {
   const first = table.querySelector("td[data-column]");
   if (first) first.tabIndex = 0;
 }
+
+// A pointer over a curve reads its values there; so do the arrow keys where the drawing has focus.
+function reading(box, panels) {
+  const svg = box.querySelector("svg"), said = made("output");
+  const areas = [...svg.querySelectorAll("g[id*='axes_']")].map((one) => one.querySelector("path"));
+  const count = Math.min(areas.length, panels.length), at = { panel: 0, share: 1 };
+  if (!count) return;
+  said.className = "reading";
+  said.textContent = "Point at a curve, or focus it and use the arrow keys, to read its values.";
+  box.after(said);
+  svg.setAttribute("tabindex", "0");
+  const show = () => {
+    const { name, axis, log, from, to, lines } = panels[at.panel];
+    const place = log ? from * (to / from) ** at.share : from + (to - from) * at.share;
+    const away = ([x]) => Math.abs(log ? Math.log(x / place) : x - place);
+    const values = lines.map(([line, points]) => {
+      const [x, y] = points.reduce((a, b) => (away(b) < away(a) ? b : a));
+      return line + ": " + y.toPrecision(4) + " at " + x.toLocaleString("en", { maximumSignificantDigits: 4 });
+    });
+    said.textContent = name + " by " + axis + " — " + values.join("; ");
+  };
+  svg.addEventListener("pointermove", (event) => {
+    for (let panel = 0; panel < count; panel++) {
+      const area = areas[panel].getBoundingClientRect();
+      const inside = event.clientX >= area.left && event.clientX <= area.right
+        && event.clientY >= area.top && event.clientY <= area.bottom;
+      if (!inside) continue;
+      at.panel = panel;
+      at.share = (event.clientX - area.left) / area.width;
+      show();
+    }
+  });
+  svg.addEventListener("keydown", (event) => {
+    const along = { ArrowLeft: -0.05, ArrowRight: 0.05 }[event.key], to = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (along === undefined && to === undefined) return;
+    at.share = Math.min(1, Math.max(0, at.share + (along ?? 0)));
+    at.panel = (at.panel + (to ?? 0) + count) % count;
+    event.preventDefault();
+    show();
+  });
+}
+const readings = JSON.parse(document.getElementById("readings")?.textContent ?? "{}");
+for (const box of document.querySelectorAll("[data-readings]")) reading(box, readings[box.dataset.readings] ?? []);
 
 // Two rows' answers to the same questions.
 const answers = document.getElementById("answers");
@@ -106,11 +162,11 @@ if (answers) {
   const show = () => {
     const one = tasks[task.value], body = document.querySelector("#items tbody");
     const heads = document.querySelectorAll("#items thead th");
-    heads[2].textContent = "A: " + one.rows[a.value];
-    heads[4].textContent = "B: " + one.rows[b.value];
+    heads[3].textContent = "A: " + one.rows[a.value];
+    heads[5].textContent = "B: " + one.rows[b.value];
     const counts = { all: 0, both: 0, a: 0, b: 0, none: 0 };
     body.replaceChildren();
-    for (const [id, gold, found] of one.items) {
+    for (const [id, asked, gold, found] of one.items) {
       const [x, y] = [found[a.value], found[b.value]];
       if (!x && !y) continue;
       counts.all++;
@@ -120,6 +176,7 @@ if (answers) {
       if (kind.value !== "all" && kind.value !== which) continue;
       const row = made("tr", "", body), head = made("th", id, row);
       head.scope = "row";
+      made("td", asked, row).className = "text";
       made("td", gold, row).className = "text";
       side(row, x);
       side(row, y);

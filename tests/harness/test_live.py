@@ -94,29 +94,36 @@ def test_a_run_is_watched_from_its_beginning_to_its_end(tmp_path: Path, serving:
     while time.monotonic() < until and not ("<polyline" in seen and ">Running</h2>" in seen):
         time.sleep(0.2)
         if state.grids(tmp_path / "store"):
-            seen = serving.page("small/")
+            seen = serving.page("grids/small/")
     assert re.search(r"\d+ of \d+ steps are done; running, about .* left", seen), seen
     assert re.search(r'<th scope="row">pretrain</th>.*<td>[\d,]+ of 40</td><td>\d', seen)
     assert re.search(r"from \d\.\d+ at step \d+ to \d\.\d+ at step", seen)
-    assert '<a href="small/">small</a>' in serving.page()
+    assert '<a href="grids/small/">small</a>' in serving.page()
 
     # Interrupted, it says so; gone on with, it comes to its end, and its report can be read.
     run.send_signal(signal.SIGINT)
     out, _ = run.communicate(timeout=60)
     assert run.returncode == 3, out
-    assert "was interrupted: the same command goes on" in serving.page("small/")
+    assert "was interrupted: the same command goes on" in serving.page("grids/small/")
     run = started("harness.run", grid, "--store", tmp_path / "store", "--set", "machine.threads=1")
     out, _ = run.communicate(timeout=120)
     assert run.returncode == 0, out
-    ended = serving.page("small/")
+    ended = serving.page("grids/small/")
     total = re.findall(r"(\d+) of (\d+) steps are done; has come to its end", ended)
     assert total and total[0][0] == total[0][1] and ">Running</h2>" not in ended
-    assert "<polyline" in ended and "GLM Large" in serving.page("small/tables/index.html")
-    assert serving.page("small/tables/mine.csv").startswith("table,")
+    assert "<polyline" in ended and "GLM Large" in serving.page("grids/small/tables/index.html")
+    assert serving.page("grids/small/tables/mine.csv").startswith("table,")
+
+    # A page's links to its runs are to be had here too; other steps' files are not.
+    score = next((tmp_path / "store").glob("score/*/scores.json")).relative_to(tmp_path / "store")
+    assert '"metrics"' in serving.page(score.as_posix())
+    pretrained = next((tmp_path / "store").glob("pretrain/*/ledger.json"))
+    hidden = pretrained.relative_to(tmp_path / "store").as_posix()
+    assert serving.ask(f"/{serving.token}/{hidden}")[0] == 404
 
     # Whoever watches leaves nothing behind.
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*")}
-    for path in ("", "small/", "small/tables/index.html"):
+    for path in ("", "grids/small/", "grids/small/tables/index.html"):
         serving.page(path)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*")} == before
 
@@ -145,11 +152,22 @@ def test_no_path_leads_out_of_the_reports(tmp_path: Path, serving: Served):
     (tables / "link.html").symlink_to(tmp_path / "secret.html")
     (tables / "cells.pickle").write_text("secret")
     runs.begin(tables.parent, [], 1)
-    assert serving.page("g/tables/index.html") == "report"
+    assert serving.page("grids/g/tables/index.html") == "report"
     up = ("../", "..%2f", "%2e%2e/", "..%252f", "..\\", "/")
-    paths = [f"g/tables/{step * n}secret.html" for step in up for n in (1, 4, 5)]
-    paths += ["g/tables/link.html", "g/tables/cells.pickle", "g/cells.json", "../store.json"]
-    paths += ["..", "g/tables/", "g/tables/index.html%00", "g/tables/index.html/x", "%ff/"]
+    paths = [f"grids/g/tables/{step * n}secret.html" for step in up for n in (1, 4, 5)]
+    paths += [
+        "grids/g/tables/link.html",
+        "grids/g/tables/cells.pickle",
+        "grids/g/cells.json",
+        "../store.json",
+    ]
+    paths += [
+        "..",
+        "grids/g/tables/",
+        "grids/g/tables/index.html%00",
+        "grids/g/tables/index.html/x",
+        "%ff/",
+    ]
     for path in paths:
         status, text, _ = serving.ask(f"/{serving.token}/{path}")
         assert status in (403, 404) and "secret" not in text and "format" not in text, path

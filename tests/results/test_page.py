@@ -35,6 +35,8 @@ def answered(root, label="mine", count=100):
         here = cell("t", name, "rte")
         world.put(here, acc=right / 100)
         predictions(root / here["predictions"], choices(count, right))
+        texts = [{"id": f"q{i}", "premise": f"p{i}", "hypothesis": f"h{i}"} for i in range(count)]
+        world.asked(here, [{**row, "label": "yes", "comment": "Yes"} for row in texts])
     world.about = about(world)
     report.write(world.write(), "g")
     return (root / "grids/g/tables/index.html").read_text()
@@ -104,9 +106,14 @@ def test_answers_of_two_rows_stand_side_by_side(tmp_path):
     assert found["rows"] == ["mine, 0.34M", "other, 0.34M"]
     assert len(found["items"]) == QUESTIONS
     assert found["said"].startswith("40 of 100 questions, evenly spaced")
-    assert found["items"][0] == ["q0", "Yes", [["Yes", "0.90", True], ["Yes", "0.90", True]]]
+    assert found["items"][0] == [
+        "q0",
+        "premise: p0 · hypothesis: h0",
+        "Yes",
+        [["Yes", "0.90", True], ["Yes", "0.90", True]],
+    ]
     assert [item[0] for item in found["items"]][-1] == "q97"
-    kinds = {tuple(answer[2] for answer in item[2]) for item in found["items"]}
+    kinds = {tuple(answer[2] for answer in item[3]) for item in found["items"]}
     assert kinds == {(True, True), (True, False), (False, False)}
 
 
@@ -119,6 +126,7 @@ def test_few_questions_are_all_shown_and_the_first_pair_without_the_script(tmp_p
     )
     shown = page[page.index('id="items"') : page.index('id="answers"')]
     assert shown.count('<th scope="row">q') == 12
+    assert '<td class="text">premise: p3 · hypothesis: h3</td>' in shown  # not the gold answer
     assert '<td class="text right">Yes</td>' in shown
 
 
@@ -146,7 +154,9 @@ def test_hostile_labels_and_answers_stay_text_on_the_page(tmp_path):
     page = (root / "grids/g/tables/index.html").read_text()
     parser = Tags()
     parser.feed(page)
-    assert [tag for tag, _ in parser.seen].count("script") == 2  # the answers, and the page's own
+    assert [tag for tag, _ in parser.seen].count(
+        "script"
+    ) == 4  # answers, runs, readings, the page's own
     assert not [tag for tag, names in parser.seen if tag == "img" or "onerror" in names]
     assert "\u202e" not in page
     assert embedded(page)[0]["items"][0][0].startswith("</script>")
@@ -283,7 +293,8 @@ const search = document.querySelector("input[type=search]");
 search.value = "other"; search.dispatchEvent(new Event("input"));
 found.kept = rows().filter((row) => !row.hidden).map((row) => row.dataset.row);
 document.querySelector("td[data-column]").click();
-found.command = document.querySelector("figure p.command").textContent;
+found.command = document.querySelector("figure div.command").textContent;
+found.links = [...document.querySelectorAll("div.command a")].map((a) => a.getAttribute("href"));
 const [task, a, b, kind] = document.querySelectorAll("#choices select");
 found.counts = [...kind.options].map((option) => option.textContent);
 choose(kind, "a"); found.only = document.querySelectorAll("#items tbody tr").length;
@@ -291,20 +302,74 @@ document.title = JSON.stringify(found);
 """
 
 
+def probed(page, probe, profile, width=1400):
+    """What a script finds on a page, which it leaves as the page's title."""
+    page.write_text(page.read_text().replace("</body>", f"<script>{{{probe}}}</script></body>"))
+    run = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    run += [f"--window-size={width},900", f"--user-data-dir={profile}/profile", page.as_uri()]
+    ran = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    title = present(re.search(r"<title>(.*?)</title>", ran.stdout)).group(1)
+    return json.loads(html.unescape(title))
+
+
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
 @pytest.mark.parametrize("width", [420, 1400])
 def test_in_a_browser_tables_sort_and_filter_and_answers_are_compared(tmp_path, width):
     answered(tmp_path)
     page = tmp_path / "grids/g/tables/index.html"
-    page.write_text(page.read_text().replace("</body>", f"<script>{{{PROBE}}}</script></body>"))
-    run = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    run += [f"--window-size={width},900", f"--user-data-dir={tmp_path}/profile", page.as_uri()]
-    ran = subprocess.run(run, capture_output=True, text=True, timeout=120)
-    title = present(re.search(r"<title>(.*?)</title>", ran.stdout)).group(1)
-    found = json.loads(html.unescape(title))
+    found = probed(page, PROBE, tmp_path, width)
     assert found["fits"]
     assert (found["best"], found["worst"], found["kept"]) == (["a", "b"], ["b", "a"], ["b"])
     assert found["command"].startswith("python -m harness explain grid.yaml t ")
+    folder = tmp_path / "grids/g/tables"
+    assert len(found["links"]) == 2 and all((folder / link).is_file() for link in found["links"])
     counts = ["all (40)", "both right (12)", "only A right (12)", "only B right (0)"]
     assert found["counts"] == [*counts, "both wrong (16)"]
     assert found["only"] == 12
+
+
+POINT = """
+const box = document.querySelector("[data-readings=loss]"), svg = box.querySelector("svg");
+const said = () => document.querySelector("output.reading").textContent;
+const found = { before: said(), focus: svg.tabIndex };
+const area = svg.querySelector("g[id*='axes_'] path").getBoundingClientRect();
+const at = (share) => svg.dispatchEvent(new PointerEvent("pointermove",
+  { clientX: area.left + share * area.width, clientY: area.top + area.height / 2 }));
+at(0); found.left = said();
+at(1); found.right = said();
+const press = (key) => svg.dispatchEvent(new KeyboardEvent("keydown", { key }));
+for (let i = 0; i < 30; i++) press("ArrowLeft");
+found.pressed = said(); press("ArrowDown"); found.below = said();
+document.title = JSON.stringify(found);
+"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+def test_in_a_browser_a_pointer_and_the_arrow_keys_read_a_curves_values(tmp_path):
+    root = full(tmp_path).write()
+    report.write(root, "full")
+    page = root / "grids/full/tables/index.html"
+    curve = present(losses_of(page.read_text())[0])
+    found = probed(page, POINT, tmp_path)
+    name, axis, line, points = curve["name"], curve["axis"], *curve["lines"][0]
+    assert found["before"].startswith("Point at a curve") and found["focus"] == 0
+    for key, (step, loss) in (("left", points[0]), ("right", points[-1]), ("pressed", points[0])):
+        assert found[key].startswith(f"{name} by {axis} — {line}: ")
+        read, where = re.findall(r": ([\d.]+) at ([\d,.]+)", found[key])[0]
+        assert float(read) == pytest.approx(loss, rel=1e-3)
+        assert float(where.replace(",", "")) == pytest.approx(step, rel=1e-3)
+    assert found["below"].startswith(losses_of(page.read_text())[1]["name"])
+
+
+def losses_of(page):
+    """The panels of the loss that a page's script reads."""
+    found = re.search(r'<script type="application/json" id="readings">(.*?)</script>', page, re.S)
+    return json.loads(present(found).group(1))["loss"]
+
+
+def test_the_values_of_curves_stand_in_a_table_too(index):
+    section = index[index.index('<h2 id="loss">') :]
+    table = section[section.index("<details>") : section.index("</details>")]
+    panel = losses_of(index)[0]
+    step, loss = panel["lines"][0][1][-1]
+    assert panel["name"] in table and f"{loss:.3f} at {step:g}" in table

@@ -140,7 +140,7 @@ class World:
 
     def seal(self):
         """Finishes every step's folder as a store does: what it is, and its files' checksums."""
-        for kind in ("score", "finetune", "zeroshot", "pretrain"):
+        for kind in ("score", "finetune", "zeroshot", "pretrain", "dataset"):
             for folder in (self.root / kind).glob("*"):
                 spec = read_json(folder / "spec.json") or {}
                 own = {"kind": kind, "digest": folder.name.rsplit("-", 1)[-1]}
@@ -160,6 +160,12 @@ class World:
             for s in range(1, steps + 1)
         ]
         self.file(f"{folder}/log.jsonl", "\n".join(['{"event":"begin"}', *lines, ""]))
+
+    def asked(self, cell, rows, split="dev"):
+        """Writes the data set that a cell's questions are of."""
+        dataset = f"dataset/{cell['column']}-1"
+        self.file(f"{dataset}/{split}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        self.file(f"{cell['predictions']}/inputs.json", json.dumps({"dataset": dataset}))
 
     def write(self) -> Path:
         """Writes the manifest, and seals every step's folder."""
