@@ -2,10 +2,12 @@
 
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.present import present
 from tests.results.world import World, about, cell, column, full, predictions, row, table
 
 HOSTILE = "</script><script>alert(1)</script> \"'><img src=x onerror=alert(1)>\u202e"
+AXE = os.environ.get("AXE_CORE", "")  # axe.min.js, from the npm package axe-core
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -302,11 +305,16 @@ document.title = JSON.stringify(found);
 """
 
 
-def probed(page, probe, profile, width=1400):
+def probed(page, probe, profile, width=1400, *more):
     """What a script finds on a page, which it leaves as the page's title."""
     page.write_text(page.read_text().replace("</body>", f"<script>{{{probe}}}</script></body>"))
     run = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    run += [f"--window-size={width},900", f"--user-data-dir={profile}/profile", page.as_uri()]
+    run += [
+        f"--window-size={width},900",
+        f"--user-data-dir={profile}/profile",
+        *more,
+        page.as_uri(),
+    ]
     ran = subprocess.run(run, capture_output=True, text=True, timeout=120)
     title = present(re.search(r"<title>(.*?)</title>", ran.stdout)).group(1)
     return json.loads(html.unescape(title))
@@ -373,3 +381,22 @@ def test_the_values_of_curves_stand_in_a_table_too(index):
     panel = losses_of(index)[0]
     step, loss = panel["lines"][0][1][-1]
     assert panel["name"] in table and f"{loss:.3f} at {step:g}" in table
+
+
+RULES = """
+axe.run(document, { resultTypes: ["violations"] }).then((found) => {
+  document.title = JSON.stringify(found.violations.map((one) => [one.id, one.nodes[0].html]));
+});
+"""
+
+
+@pytest.mark.skipif(
+    not (BROWSER and AXE), reason="no Chromium here, or AXE_CORE names no axe.min.js"
+)
+@pytest.mark.parametrize("width", [420, 1400])
+def test_axe_finds_no_fault_in_the_page(tmp_path, width):
+    root = full(tmp_path).write()
+    report.write(root, "full")
+    page = root / "grids/full/tables/index.html"
+    probe = Path(AXE).read_text() + RULES
+    assert probed(page, probe, tmp_path, width, "--virtual-time-budget=60000") == []
