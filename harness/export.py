@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glm.objectives import asked
+from harness import model_card
 from harness.errors import UserError
 from harness.steps.kept import WEIGHTS
 from tasks.atomic import read_json
@@ -50,7 +51,9 @@ def export(step: str, out: Path, root: Path) -> str:
     out.mkdir(parents=True, exist_ok=True)
     if (folder / WEIGHTS).is_dir():
         return _finetuned(folder, out)
-    return _ours(folder, folder, opened(folder), out)
+    said = _ours(folder, folder, opened(folder), out)
+    model_card.write(out, folder, folder.parents[1])
+    return said
 
 
 def _ours(weights: Path, origin: Path, given: "Opened", out: Path) -> str:
