@@ -62,7 +62,7 @@ def stem(id: str) -> str:
 def heads(column: Column) -> list[Values]:
     """A head for each metric; the label without the metrics that the heads name apart."""
     names = [wording.METRICS.get(metric, metric) for metric in column.metrics]
-    label = column.label.replace("/".join(names), "").strip()
+    label = column.label.removesuffix("/".join(column.metrics)).replace("/".join(names), "").strip()
     alone = len(names) == 1 and names[0] in column.label
     return [
         {

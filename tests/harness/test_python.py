@@ -30,7 +30,7 @@ def test_a_mapping_is_run_and_comes_back_as_frames(store: Path, capfd):
     table = result.tables["mine"]
     assert table.index[0].startswith("GLM Large") and table.columns[0] == "Seeds"
     assert [name.split(" (")[0] for name in table.columns[1:]] == [
-        *("RTE acc Acc.", "Gigaword RG-1", "Gigaword RG-2", "Gigaword RG-L")
+        *("RTE Acc.", "Gigaword RG-1", "Gigaword RG-2", "Gigaword RG-L")
     ]
     assert set(result.tidy["mine"].metric) >= {"acc", "rg1"}
     shown = result.scores.set_index("metric").value["acc"]

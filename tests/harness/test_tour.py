@@ -15,7 +15,7 @@ TOUR = ROOT / "docs/tour.ipynb"
 RUN = """
 import sys, nbclient, nbformat
 book = nbformat.read(sys.argv[1], as_version=4)
-nbclient.NotebookClient(book, timeout=120, record_timing=False).execute()
+nbclient.NotebookClient(book, timeout=240, record_timing=False).execute()
 nbformat.write(book, "executed.ipynb")
 """
 
