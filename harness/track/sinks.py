@@ -69,7 +69,7 @@ class Trackio:
     grid: str
 
     def open(self, run: Tracked) -> Open:
-        import trackio
+        import trackio  # pyright: ignore[reportMissingImports]
 
         def begin() -> Open:
             return trackio.init(
@@ -101,7 +101,7 @@ class Wandb:
     grid: str
 
     def open(self, run: Tracked) -> Open:
-        import wandb
+        import wandb  # pyright: ignore[reportMissingImports]
 
         self.folder.mkdir(parents=True, exist_ok=True)
         return wandb.init(
@@ -111,7 +111,7 @@ class Wandb:
             group=run.kind,
             config={"digest": run.digest, "kind": run.kind},
             dir=str(self.folder),
-            mode=os.environ.get("WANDB_MODE", "offline"),  # type: ignore[arg-type]
+            mode=os.environ.get("WANDB_MODE", "offline"),
             reinit="create_new",
             resume="allow" if os.environ.get("WANDB_MODE") == "online" else None,
         )
