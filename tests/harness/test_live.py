@@ -78,7 +78,10 @@ def serving(tmp_path: Path) -> Iterator[Served]:
     said = process.stdout.readline()
     yield Served(re.findall(r"http://\S+", said)[0])
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=20)
+    try:
+        rest, _ = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert (process.returncode, rest) == (0, "")
 
 
