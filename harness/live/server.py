@@ -105,7 +105,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def answer(site: Site, target: str, host: str) -> Answer:
     """What is answered to a request for `target` with that Host header."""
-    _, given, *rest = [*unquote(urlsplit(target).path).split("/"), ""][:6]
+    _, given, *rest = [*unquote(urlsplit(target).path).split("/"), ""][:7]
     if host.lower() not in site.hosts or not _same(given, site.token):
         return Answer(403, b"refused: open the address that `harness serve` has printed\n")
     names = state.grids(site.store)
