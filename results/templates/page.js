@@ -54,6 +54,7 @@ if (matchMedia("(max-width: 700px)").matches)
   for (const box of document.querySelectorAll(".t-more, .t-interval")) box.checked = false;
 
 // A cell that is pressed shows the command that explains it, and its runs in the store.
+const STORE = "../../../"; // where the page lies in it: grids/NAME/tables
 const runs = JSON.parse(document.getElementById("runs")?.textContent ?? "{}");
 function quoted(word) {
   return /^[\w.-]+$/.test(word) ? word : "'" + word.replace(/'/g, "'\\''") + "'";
@@ -75,7 +76,7 @@ function explained(cell) {
   }
 }
 function linked(text, path, parent) {
-  made("a", text, parent).href = "../../../" + path.split("/").map(encodeURIComponent).join("/");
+  made("a", text, parent).href = STORE + path.split("/").map(encodeURIComponent).join("/");
   parent.append(" ");
 }
 for (const cell of document.querySelectorAll("td[data-column]")) {
