@@ -49,7 +49,7 @@ class Setting:
         notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
         return Setting(name, hint, next((note for note in notes if isinstance(note, str)), ""))
 
-    def fault(self, value: Any) -> str:
+    def fault(self, value: object) -> str:
         """What is wrong with a value from outside, as "it should be ..."; empty for nothing."""
         try:
             _adapter(self.type).validate_python(self._plain(value))
@@ -59,7 +59,7 @@ class Setting:
             return "it is no plain value, which a grid could write"
         return ""
 
-    def value(self, given: Any) -> Any:
+    def value(self, given: object) -> Any:
         """A faultless value from outside as the field holds it."""
         if self._exact:
             return Fraction(str(given))
@@ -108,7 +108,7 @@ def changed(value: Of, changes: Mapping[str, Any]) -> Of:
     return value
 
 
-def _replaced(value: Any, path: list[str], given: Any) -> Any:
+def _replaced(value: Any, path: list[str], given: object) -> Any:
     first, *rest = path
     inside = _replaced(getattr(value, first), rest, given) if rest else given
     return replace(value, **{first: inside})

@@ -7,7 +7,7 @@ The names that most programs need are here, each imported when it is first asked
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from glm.adaptation.encoding import BLANK as BLANK
@@ -58,7 +58,7 @@ _WHERE = {name: module for module, names in _PLACES.items() for name in names}
 __all__ = sorted(_WHERE)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _WHERE:
         raise AttributeError(f"glm has no {name!r}: it has {', '.join(__all__)}")
     return getattr(import_module(_WHERE[name]), name)

@@ -5,7 +5,7 @@ result.tables["table1"], result.scores, result.predictions      # pandas frames
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.errors import StoreDamaged as StoreDamaged
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["StoreDamaged", "UserError", "plan", "run", "tables"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"harness has no {name!r}")
     place = "harness.errors" if name in ("StoreDamaged", "UserError") else "harness.python"

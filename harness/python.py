@@ -162,7 +162,7 @@ def tables(store: str | Path, grid: Written) -> Result:
     return Result(root, found.name, 0 if states <= {"done"} else 1)
 
 
-def _session(grid: "Grid", **options: Any) -> "Session":
+def _session(grid: "Grid", **options: object) -> "Session":
     from harness.grid import load
     from harness.run import session
 

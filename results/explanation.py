@@ -209,7 +209,7 @@ def _json(grid: Manifest, folder: str, name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
+def _flat(value: object, prefix: str = "") -> Iterable[tuple[str, object]]:
     if isinstance(value, dict) and value:
         for key in sorted(value):
             yield from _flat(value[key], f"{prefix}.{key}" if prefix else key)

@@ -40,7 +40,7 @@ def markup(text: str) -> str:
 def _pages() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    def shown(value: Any) -> Any:
+    def shown(value: object) -> object:
         return escapes.clean(value) if type(value) is str else "" if value is None else value
 
     return Environment(
@@ -59,7 +59,7 @@ def _latex() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    def shown(value: Any) -> Any:
+    def shown(value: object) -> object:
         return value if isinstance(value, Markup) else Markup(escapes.latex(str(value)))
 
     return Environment(

@@ -12,10 +12,11 @@ set of examples, which is what an interval over examples needs. Combinations go 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import ArrayLike
 
 Rows = Sequence[tuple[float, ...]]  # one per example, all of one length
 
@@ -25,19 +26,19 @@ def total(rows: Rows) -> list[float]:
     return [math.fsum(column) for column in zip(*rows, strict=True)]
 
 
-def ratio(sums_K: Any) -> "np.ndarray":
+def ratio(sums_K: "ArrayLike") -> "np.ndarray":
     """(sum, how many): the mean of a quantity, such as the share of right answers."""
     top, below = (_array(sums_K)[..., index] for index in (0, 1))
     return _divided(top, below)
 
 
-def f1(sums_K: Any) -> "np.ndarray":
+def f1(sums_K: "ArrayLike") -> "np.ndarray":
     """(hits, chosen, gold) of one class: the harmonic mean of precision and recall."""
     hits, chosen, gold = (_array(sums_K)[..., index] for index in (0, 1, 2))
     return _divided(2 * hits, chosen + gold)
 
 
-def macro_f1(sums_K: Any) -> "np.ndarray":
+def macro_f1(sums_K: "ArrayLike") -> "np.ndarray":
     """(hits, chosen, gold) of class 0, of class 1, ...: mean F1 of those chosen or gold."""
     import numpy as np
 
@@ -48,7 +49,7 @@ def macro_f1(sums_K: Any) -> "np.ndarray":
     return _divided(np.where(seen_C, f1_C, 0.0).sum(-1), seen_C.sum(-1))
 
 
-def perplexity(sums_K: Any, less: int = 0) -> "np.ndarray":
+def perplexity(sums_K: "ArrayLike", less: int = 0) -> "np.ndarray":
     """(nats, tokens): exp of the nats a token, over all tokens less `less`."""
     import numpy as np
 
@@ -57,7 +58,7 @@ def perplexity(sums_K: Any, less: int = 0) -> "np.ndarray":
         return np.exp(_divided(nats, tokens - less))
 
 
-def bleu(sums_K: Any, smooth: bool = False) -> "np.ndarray":
+def bleu(sums_K: "ArrayLike", smooth: bool = False) -> "np.ndarray":
     """(length, reference length, matches of 1 to 4 words, n-grams of 1 to 4 words): corpus BLEU.
 
     In 0..1, as `sacrebleu` computes it without effective order. `smooth` halves once more for each
@@ -79,7 +80,7 @@ def bleu(sums_K: Any, smooth: bool = False) -> "np.ndarray":
     return np.where(defined, mean * brevity, 0.0)
 
 
-COMBINATIONS: dict[str, Callable[[Any], "np.ndarray"]] = {
+COMBINATIONS: dict[str, Callable[["ArrayLike"], "np.ndarray"]] = {
     "ratio": ratio,
     "f1": f1,
     "macro-f1": macro_f1,
@@ -95,7 +96,7 @@ def ones(values: Iterable[float]) -> Rows:
     return [(float(value), 1.0) for value in values]
 
 
-def _array(values: Any) -> "np.ndarray":
+def _array(values: "ArrayLike") -> "np.ndarray":
     import numpy as np
 
     return np.asarray(values, dtype=float)

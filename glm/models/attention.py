@@ -18,11 +18,14 @@ Shape suffixes: B rows, N heads, T positions (Q queries, K keys), D head size.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
 
 
 def sees(document_q, branch_q, q, document_k, branch_k, k):
@@ -77,7 +80,7 @@ def matmul(
     return weights_BNQK @ v_BNKD
 
 
-def block_mask(document_BT: Tensor, branch_BT: Tensor) -> Any:
+def block_mask(document_BT: Tensor, branch_BT: Tensor) -> "BlockMask":
     """The rule as FlexAttention's block mask, which skips blocks that hide everything."""
     B, T = document_BT.shape
     mask = _compiled_flex()[1](rule(document_BT, branch_BT), B, None, T, T, document_BT.device)
@@ -93,7 +96,9 @@ def rule(document_BT: Tensor, branch_BT: Tensor) -> Callable[..., Tensor]:
     return mask_mod
 
 
-def flex(q_BNTD: Tensor, k_BNTD: Tensor, v_BNTD: Tensor, mask: Any, dropout: float) -> Tensor:
+def flex(
+    q_BNTD: Tensor, k_BNTD: Tensor, v_BNTD: Tensor, mask: "BlockMask | None", dropout: float
+) -> Tensor:
     """FlexAttention, compiled. CUDA only: torch 2.13 has no CPU backward for it, nor dropout."""
     if dropout:
         raise ValueError(f"FlexAttention has no attention dropout; got {dropout}, use sdpa")

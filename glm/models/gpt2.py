@@ -5,7 +5,7 @@ same order, all Q, all K, all V.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,13 +14,16 @@ from glm.data.tokenizer import Tokenizer
 from glm.models.shape import Shape
 from glm.models.transformer import EPSILON, Transformer
 
+if TYPE_CHECKING:
+    from transformers import GPT2Config, PreTrainedTokenizerFast
+
 ACTIVATIONS = {"gelu_tanh": "gelu_new", "gelu": "gelu"}  # ours -> the library's
 TABLES = {"word": "wte", "position": "wpe"}
 NORMS = {"attention_norm": "ln_1", "mlp_norm": "ln_2"}
 PRODUCTS = {"fused": "attn.c_attn", "merge": "attn.c_proj", "up": "mlp.c_fc", "down": "mlp.c_proj"}
 
 
-def config(shape: Shape, tokenizer: Tokenizer) -> Any:
+def config(shape: Shape, tokenizer: Tokenizer) -> "GPT2Config":
     """The library's configuration of a model of this shape."""
     from transformers import GPT2Config
 
@@ -77,7 +80,7 @@ def write(folder: str | Path, model: Transformer, tokenizer: Tokenizer) -> None:
     _fast(tokenizer).save_pretrained(folder)
 
 
-def _fast(tokenizer: Tokenizer) -> Any:
+def _fast(tokenizer: Tokenizer) -> "PreTrainedTokenizerFast":
     import tokenizers
     from tokenizers import processors
     from transformers import PreTrainedTokenizerFast

@@ -254,7 +254,7 @@ def _validated(model: type[Model], value: object, document: Document, prefix: Ke
                     return model.model_validate({})
 
 
-def _leave_out(value: Any, loc: Sequence[Any]) -> bool:
+def _leave_out(value: object, loc: Sequence[int | str]) -> bool:
     """Delete the innermost key of `loc`; a list goes as a whole, so that places stay right."""
     within, last = value, None
     for part in loc:
@@ -304,7 +304,7 @@ def _keys(model: Any, path: Sequence[Any]) -> list[str]:
     return list(model.model_fields)
 
 
-def machine(grid: Grid, **options: Any) -> step.Machine:
+def machine(grid: Grid, **options: object) -> step.Machine:
     """The grid's machine, with what the command line says instead."""
     settings: Mapping[str, Any] = grid.machine.model_dump()
     given = {name: value for name, value in options.items() if value is not None}

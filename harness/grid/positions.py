@@ -6,6 +6,7 @@ grow the document without bound.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def parse(text: str, source: str) -> Document:
     """The document in `text`."""
     document, lines = Document(source), text.splitlines()
 
-    def place(mark: Any) -> Place:
+    def place(mark: yaml.Mark) -> Place:
         line = lines[mark.line] if mark.line < len(lines) else ""
         return Place(source, mark.line + 1, mark.column + 1, line)
 
@@ -131,10 +132,10 @@ def parse(text: str, source: str) -> Document:
 class _Reader:
     """Makes values of parsed nodes, noting places and problems on the way."""
 
-    def __init__(self, document: Document, place: Any) -> None:
+    def __init__(self, document: Document, place: Callable[[yaml.Mark], Place]) -> None:
         self.document, self.place, self.count = document, place, 0
 
-    def value(self, node: Any, path: Key) -> Any:
+    def value(self, node: yaml.Node, path: Key) -> object:
         document = self.document
         self.count += 1
         if self.count > LIMIT or len(path) > DEPTH:
@@ -151,7 +152,7 @@ class _Reader:
             made = self.mapping(node, path)
         elif isinstance(node, yaml.SequenceNode):
             made = [self.value(each, (*path, i)) for i, each in enumerate(node.value)]
-        elif node.style is None:
+        elif isinstance(node, yaml.ScalarNode) and node.style is None:
             made = self.scalar(node.value, path)
         else:
             made = node.value
@@ -159,8 +160,8 @@ class _Reader:
             document.value = made
         return made
 
-    def mapping(self, node: Any, path: Key) -> dict[str, Any]:
-        made: dict[str, Any] = {}
+    def mapping(self, node: yaml.MappingNode, path: Key) -> dict[str, object]:
+        made: dict[str, object] = {}
         for key, each in node.value:
             where = self.place(key.start_mark)
             if not isinstance(key, yaml.ScalarNode):
@@ -176,7 +177,7 @@ class _Reader:
             made[name] = self.value(each, (*path, name))
         return made
 
-    def scalar(self, text: str, path: Key) -> Any:
+    def scalar(self, text: str, path: Key) -> object:
         if text in WORDS:
             return WORDS[text]
         if INT.fullmatch(text):

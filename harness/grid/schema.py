@@ -36,11 +36,11 @@ class _Model(BaseModel):
     )
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _seeds(value: Any) -> Any:
+def _seeds(value: object) -> object:
     """A list as it is; a number n as the seeds 0..n-1."""
     if type(value) is int:
         if not 0 < value <= MOST_SEEDS:
@@ -57,7 +57,7 @@ def _different(value: list[int]) -> list[int]:
     return value
 
 
-def _seconds(value: Any) -> Any:
+def _seconds(value: object) -> object:
     """A number of seconds, or text with a unit: 90s, 30m, 2h, 1d."""
     if isinstance(value, str):
         found = re.fullmatch(r"\s*([0-9.]+)\s*([smhd])\s*", value)

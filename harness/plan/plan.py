@@ -10,9 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 from harness import cpus
-from harness.grid.expansion import Cell, Expansion
 from harness.plan import estimate
 from harness.plan.estimate import Cost
 from harness.steps.step import Machine, Step
@@ -24,6 +25,36 @@ UTILISATION = 0.4  # of it, assumed for large models
 CPU_UTILISATION = 0.5  # of a small matrix product's speed; measured: 0.25 to 0.9 (micro to small)
 OVERHEAD = 0.5  # seconds of a step that computes next to nothing
 HISTORY = 40  # finished steps of a kind that are looked at
+
+
+class Trial(Protocol):
+    """What a plan asks of a cell's trial."""
+
+    @property
+    def score(self) -> Step: ...
+
+    @property
+    def selection(self) -> Step | None: ...
+
+
+class Cell(Protocol):
+    """What a plan asks of a cell."""
+
+    @property
+    def table(self) -> str: ...
+
+    @property
+    def trials(self) -> Sequence[Trial]: ...
+
+
+class Unfolded(Protocol):
+    """What a plan asks of an expansion: `steps` by digest, inputs first, and `cells`."""
+
+    @cached_property
+    def steps(self) -> dict[str, Step]: ...
+
+    @property
+    def cells(self) -> Sequence[Cell]: ...
 
 
 @dataclass(frozen=True)
@@ -57,13 +88,13 @@ class Plan:
 
 
 def make(
-    expansion: Expansion,
+    expansion: Unfolded,
     store: Store,
     machine: Machine,
     cost: Callable[[Step], Cost] = estimate.cost,
 ) -> Plan:
-    """The plan of an expansion (`.steps` by digest, inputs first, and `.cells`)."""
-    steps: Mapping[str, Step] = expansion.steps
+    """The plan of an expansion."""
+    steps = expansion.steps
     states = store.states(steps)
     users = sharing(expansion.cells)
     on_gpu = bool(machine.gpus)

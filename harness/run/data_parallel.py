@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import Diverged, Interrupted, Lost, OutOfMemory, UserError, is_out_of_memory
 from harness.run.working import Working
@@ -25,6 +25,9 @@ from harness.steps.pretrain import Pretrain
 from harness.steps.step import Machine, Work
 from harness.store.attempts import events
 from tasks.atomic import read_object, write_json
+
+if TYPE_CHECKING:
+    from ray.train.torch import TorchTrainer
 
 VERDICT = "verdict.json"  # how the processes ended, for the step that started them
 
@@ -86,7 +89,7 @@ def pretrain(spec: Pretrain, work: Work) -> None:
     _judge(ended, failure, work)
 
 
-def _trainer(spec: Pretrain, work: Work, scratch: Path) -> Any:
+def _trainer(spec: Pretrain, work: Work, scratch: Path) -> "TorchTrainer":
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer

@@ -12,13 +12,17 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from harness import cpus
 from harness.run.attempt import Outcome
 from harness.run.scheduler import Schedule
 from harness.steps.step import Step
 from harness.store.store import Store
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
 
 EVERY = 30.0  # seconds between plain lines about what is running
 EVIDENCE = 30.0  # seconds of work after which what was measured counts as much as the plan
@@ -43,7 +47,7 @@ class Progress:
         self.began = time.monotonic()
         self.worked = 0.0  # seconds spent in finished steps, and what the plan had said of them
         self.expected = 0.0
-        self._live: Any = None
+        self._live: Live | None = None
         self._over = threading.Event()
 
     def open(self) -> None:
@@ -133,7 +137,7 @@ class Progress:
             ]
         return []
 
-    def _view(self) -> Any:
+    def _view(self) -> "Table":
         from rich.table import Table
 
         table = Table(title=self._count(), title_justify="left", box=None, padding=(0, 2, 0, 0))

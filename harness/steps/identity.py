@@ -16,7 +16,7 @@ def version(spec: object) -> int:
     return int(getattr(type(spec), "version", 1))
 
 
-def canonical(value: Any, *, full: bool = False, place: str = "spec") -> Any:
+def canonical(value: object, *, full: bool = False, place: str = "spec") -> Any:
     """`value` as JSON values that are equal exactly when it means the same.
 
     Of a dataclass only the fields that differ from their defaults (all with `full`); nested ones

@@ -150,7 +150,7 @@ SUPERGLUE = {
 }
 
 
-def answer(task: str, row: Row) -> Any:
+def answer(task: str, row: Row) -> object:
     """The right label of a SuperGLUE row; for MultiRC a label per answer, for ReCoRD the names."""
     return SUPERGLUE[task](row)
 

@@ -174,7 +174,7 @@ def _fields(mapping: Mapping[str, Any], say: Say) -> dict[str, Source]:
     return found
 
 
-def _sides(key: str, text: Any, names: Sequence[str], say: Say, *, blanks: int = 0) -> Sides:
+def _sides(key: str, text: object, names: Sequence[str], say: Say, *, blanks: int = 0) -> Sides:
     """A template's text -> its sides; says what is wrong with it."""
     if not isinstance(text, str):
         if text is not None:

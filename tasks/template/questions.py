@@ -147,7 +147,7 @@ class Template:
         return f"template:{self.digest}"
 
 
-def _places(value: Any, among: Sequence[Any]) -> tuple[int, ...]:
+def _places(value: object, among: Sequence[object]) -> tuple[int, ...]:
     """Where a value stands, types counted (1 is not True); nothing where it does not.
 
     >>> _places(True, (False, True, 1))

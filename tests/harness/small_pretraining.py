@@ -14,10 +14,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
+from glm.data.example import Batch
+from glm.data.special import Special
 from glm.models.shape import Shape
 from glm.objectives.amounts import Amounts
 from glm.objectives.blank_infilling import BlankInfilling
-from glm.objectives.objective import ExtraTokens
+from glm.objectives.draws import Draws
+from glm.objectives.layout import Layout
+from glm.objectives.objective import ExtraTokens, Likelihood
 from glm.training.optimisation import Optimisation
 from harness.errors import Interrupted
 from harness.run import data_parallel as distributed
@@ -38,8 +44,6 @@ class Text:
     uses: ClassVar[str] = "cpu"
 
     def run(self, work: Any) -> None:
-        import numpy as np
-
         from glm.data.stream import stream
         from glm.data.tokenizer import train_wordpiece
 
@@ -64,18 +68,23 @@ class Deadly:
 
     marker: str  # a file that is there once it has happened; "": it does not
 
-    def __call__(self, text_BN: Any, rng: Any, special: Any) -> Any:
+    def __call__(self, text_BN: np.ndarray, rng: np.random.Generator, special: Special) -> Batch:
         return BlankInfilling()(text_BN, rng, special)
 
-    def build(self, text_BN: Any, keys: Any, special: Any) -> Any:
+    def build(self, text_BN: np.ndarray, keys: Draws, special: Special) -> Batch:
         _made.append(len(text_BN))
         if self.marker and os.environ.get("RANK") == "1" and len(_made) == 5:
             with contextlib.suppress(FileExistsError), open(self.marker, "x"):
                 os.kill(os.getpid(), signal.SIGKILL)
         return BlankInfilling().build(text_BN, keys, special)
 
-    layout = property(lambda self: BlankInfilling().layout)
-    likelihood = property(lambda self: BlankInfilling().likelihood)
+    @property
+    def layout(self) -> Layout:
+        return BlankInfilling().layout
+
+    @property
+    def likelihood(self) -> Likelihood:
+        return BlankInfilling().likelihood
 
     def extra_tokens(self, positions: int) -> ExtraTokens:
         return BlankInfilling().extra_tokens(positions)
@@ -90,7 +99,9 @@ class Deadly:
 _made: list[int] = []  # rows of the batches that this process has made
 
 
-def pretraining(name: str, *, steps: int = 20, lr: float = 1e-3, marker: str = "") -> Step:
+def pretraining(
+    name: str, *, steps: int = 20, lr: float = 1e-3, marker: str = ""
+) -> Step[Pretrain]:
     """Twenty steps of a GLM of two layers, without dropout, on rows that two processes share."""
     text = Step("text", "small", Text())
     spec = Pretrain(
@@ -109,7 +120,7 @@ WILD = pretraining("wild", lr=1e30)
 ONE = Machine(executor="inline", device="cpu", checkpoint_seconds=0.0)
 
 
-def killed(folder: Path) -> Step:
+def killed(folder: Path) -> Step[Pretrain]:
     """The same run, one of whose processes is killed."""
     return pretraining("killed", marker=str(folder / "killed"))
 

@@ -19,9 +19,13 @@ from harness.grid import load as grids
 from harness.grid.expansion import expand
 from harness.plan.estimate import cost
 from harness.run.command import main
+from harness.run.working import Working
 from harness.steps.checkpoint import referred
+from harness.steps.finetune import Finetune, ZeroShot
+from harness.steps.step import Machine
 from tasks.microworld.write import Sizes, write
 from tests.glm import foreign
+from tests.present import present
 
 PUBLIC = Path(__file__).resolve().parents[2] / "ablations/paper/checkpoints.yaml"
 
@@ -61,7 +65,7 @@ def test_rows_of_every_kind_are_finetuned_and_scored_as_their_kind_is_asked(mode
     more = "finetune: {max_length: 48, epochs: 1}"
     path = grid(tmp_path, rows, "rte", more=more)
     expansion = expand(grids.load(path))
-    styles = {s.name.split("-rte")[0]: s.spec.style for s in expansion.steps.values()
+    styles = {s.name.split("-rte")[0]: s.spec_of(Finetune).style for s in expansion.steps.values()
               if s.kind == "finetune"}  # fmt: skip
     assert list(styles.values()) == ["bert-cloze", "continuation", "cloze", "cloze"]
     assert len(expansion.cells) == 4 * 2  # one model, two seeds of finetuning
@@ -77,8 +81,9 @@ def test_a_plan_counts_the_finetunings_of_a_checkpoint_by_its_parameters(models,
     steps = expand(grids.load(path)).steps.values()
     (finetuned, _) = [step for step in steps if step.kind == "finetune"]
     weights = safetensors.numpy.load_file(models / "bert" / "model.safetensors")
-    each = cost(finetuned).flops / finetuned.spec.epochs / 8  # rows
-    length = finetuned.spec.max_length / 2 + finetuned.spec.target_length
+    spec = finetuned.spec_of(Finetune)
+    each = cost(finetuned).flops / spec.epochs / 8  # rows
+    length = spec.max_length / 2 + spec.target_length
     assert each == pytest.approx(6 * sum(table.size for table in weights.values()) * length)
 
 
@@ -146,21 +151,10 @@ def test_weights_that_change_under_a_store_are_noticed(tmp_path):
     place = foreign.write(foreign.ENCODERS[0], tmp_path / "bert")
     made = tmp_path / "made"
     made.mkdir()
-    spec = next(
-        s
-        for s in expand(
-            grids.load(grid(tmp_path, f"{{checkpoint: {place}}}", "rte"))
-        ).steps.values()
-        if s.kind == "checkpoint"
-    )
-
-    class Here:
-        folder, how = made, spec.how
-
-        def log(self, event: str, **facts: object) -> None: ...
-
-    spec.spec.run(Here())
-    assert referred(made)["path"] == str(place)
+    found = expand(grids.load(grid(tmp_path, f"{{checkpoint: {place}}}", "rte"))).steps
+    step = next(step for step in found.values() if step.kind == "checkpoint")
+    step.spec.run(Working(made, {}, Machine(), step.how, 1, tmp_path / "stop"))
+    assert present(referred(made))["path"] == str(place)
     foreign.write(foreign.ENCODERS[0], place, seed=1)
     with pytest.raises(UserError, match="has changed since it was first read"):
         referred(made)
@@ -170,7 +164,7 @@ def test_texts_are_scored_without_training_by_each_kinds_own_likelihood(models, 
     rows = ", ".join(f"{{checkpoint: {models / name}}}" for name in ("bert", "gpt2", "t5"))
     path = grid(tmp_path, rows, "{task: lambada, options: {mode: unidirectional}}", "test")
     steps = expand(grids.load(path)).steps.values()
-    asked = [step.spec.style for step in steps if step.kind == "zeroshot"]
+    asked = [step.spec_of(ZeroShot).style for step in steps if step.kind == "zeroshot"]
     assert asked == ["pseudo-lm", "lm", "lm"]
     assert not [step for step in steps if step.kind in ("pretrain", "tokenizer", "ngram")]
 

@@ -7,6 +7,9 @@ import pytest
 
 from harness.grid import load as grids
 from harness.grid.expansion import Cell, Expansion, expand
+from harness.steps.checkpoint import Checkpoint
+from harness.steps.finetune import Finetune
+from harness.steps.pretrain import Pretrain
 from harness.steps.step import Step
 from harness.store import manifest
 from harness.store.store import Store
@@ -40,7 +43,7 @@ def of(expansion: Expansion, row: str, column: str = "rte") -> list[Cell]:
     return [cell for cell in expansion.cells if (cell.row, cell.column) == (row, column)]
 
 
-def pretrainings(cells: list[Cell]) -> list[Step]:
+def pretrainings(cells: list[Cell]) -> list[Step[Pretrain | Checkpoint]]:
     return list({cell.pretrain.digest: cell.pretrain for cell in cells}.values())
 
 
@@ -57,9 +60,11 @@ def test_an_aa_row_is_the_reference_row_under_seeds_of_its_own(made: Made):
     first, again = (pretrainings(of(expansion, name)) for name in ("glm-large", row.id))
     assert not {step.digest for step in first} & {step.digest for step in again}
     for a, b in zip(first, again, strict=True):
-        assert a.spec.seed != b.spec.seed
-        assert a.spec.objective == b.spec.objective and a.spec.optimisation == b.spec.optimisation
-    tuned = {cell.trials[0].predictions.spec.epochs for cell in of(expansion, row.id)}
+        one, other = a.spec_of(Pretrain), b.spec_of(Pretrain)
+        assert one.seed != other.seed
+        assert one.objective == other.objective and one.optimisation == other.optimisation
+    answered = [cell.trials[0].predictions for cell in of(expansion, row.id)]
+    tuned = {step.spec_of(Finetune).epochs for step in answered}
     assert tuned == {3}  # with all that the reference row overrides
 
 
@@ -72,13 +77,14 @@ def test_an_aa_row_keeps_its_seeds_when_the_grid_gains_some(made: Made, tmp_path
 
 def test_a_planted_row_has_half_the_pretraining_and_says_so(made: Made):
     expansion = made("planted")
-    whole = of(expansion, "glm-large")[0]
-    half = of(expansion, "glm-large_planted")[0]
-    assert half.pretrain.spec.seed == whole.pretrain.spec.seed
-    ours, theirs = half.pretrain.spec.optimisation, whole.pretrain.spec.optimisation
+    whole = of(expansion, "glm-large")[0].pretrain.spec_of(Pretrain)
+    cell = of(expansion, "glm-large_planted")[0]
+    half = cell.pretrain.spec_of(Pretrain)
+    assert half.seed == whole.seed
+    ours, theirs = half.optimisation, whole.optimisation
     assert ours.steps == theirs.steps // 2 and ours.lr == theirs.lr
     assert ours.warmup_steps == theirs.warmup_steps // 2
-    assert f"pretrain:decay_steps={ours.decay_steps},steps={ours.steps}" in half.conditions
+    assert f"pretrain:decay_steps={ours.decay_steps},steps={ours.steps}" in cell.conditions
 
 
 def test_a_blind_floor_is_the_reference_row_on_other_passages(made: Made):
@@ -87,9 +93,10 @@ def test_a_blind_floor_is_the_reference_row_on_other_passages(made: Made):
     assert floor.name == "blind" and len(floor.scores) == 2  # finetunings of one pretraining
     for score, seeing in zip(floor.scores, of(expansion, "glm-large")):
         blind, sighted = score.inputs["predictions"], seeing.trials[0].predictions
-        assert blind.spec.blind and not sighted.spec.blind
+        one, other = blind.spec_of(Finetune), sighted.spec_of(Finetune)
+        assert one.blind and not other.blind
         assert blind.inputs["pretrain"] is sighted.inputs["pretrain"]
-        assert blind.spec.epochs == 3 and blind.spec.seed == sighted.spec.seed
+        assert one.epochs == 3 and one.seed == other.seed
     assert of(expansion, "glm-large")[0].floors[0] is floor
     assert not made().cells[0].floors
 

@@ -11,6 +11,7 @@ from harness.grid import load as grids
 from harness.grid.expansion import Expansion, expand
 from harness.plan import estimate
 from harness.run.driver import drive
+from harness.steps.pretrain import Pretrain
 from harness.steps.snapshot import Snapshot, spaced
 from harness.steps.step import Step, ordered
 from harness.store.store import Store
@@ -37,7 +38,7 @@ def unfolded(folder: Path, text: str) -> Expansion:
     return expand(grids.load(path))
 
 
-def snapshot(pretrained: Step, at: int) -> Step:
+def snapshot(pretrained: Step[Pretrain], at: int) -> Step[Snapshot]:
     inputs = {"pretrain": pretrained, **pretrained.inputs}
     return Step("snapshot", f"small-at{at}", Snapshot(at, pretrained.spec), inputs)
 
@@ -93,7 +94,7 @@ def test_a_curve_adds_scores_to_what_is_not_finetuned_and_moves_no_digest(tmp_pa
     assert not any(cell.curve for cell in bare.cells)
     for cell in curved.cells:
         places = [point.snapshot.spec.at for point in cell.curve]
-        steps = cell.pretrain.spec.optimisation.steps
+        steps = cell.pretrain.spec_of(Pretrain).optimisation.steps
         assert places == ([] if cell.table == "tuned" else list(spaced(steps, 4)))
 
 

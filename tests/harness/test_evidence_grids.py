@@ -11,6 +11,8 @@ from bench import minilm_peer
 from harness.grid import load as grids
 from harness.grid.expansion import Expansion, expand
 from harness.plan import estimate
+from harness.steps.finetune import Finetune
+from harness.steps.pretrain import Pretrain
 from harness.steps.step import Step
 from tasks.microworld.write import Sizes, write
 from tests.glm import foreign
@@ -28,7 +30,7 @@ def by_kind(found: Expansion, kind: str) -> list[Step]:
 
 def test_the_ladder_has_three_budgets_and_one_finetuning_for_all_levels_of_a_task():
     found = unfolded("ladder")
-    plans = {step.spec.optimisation for step in by_kind(found, "pretrain")}
+    plans = {step.spec_of(Pretrain).optimisation for step in by_kind(found, "pretrain")}
     assert {plan.steps for plan in plans} == {700, 2100, 6300}
     assert all(plan.decay_steps == plan.steps == 20 * plan.warmup_steps for plan in plans)
     assert len(by_kind(found, "pretrain")) == 3 * 2
@@ -53,7 +55,7 @@ def test_scaling_gives_four_objectives_three_sizes_and_two_budgets_of_equal_posi
     for (size, budget), systems in rows.items():
         amounts = [estimate.planned(step)["positions"] for step in systems.values()]
         assert max(amounts) == pytest.approx(min(amounts), rel=1e-3)
-        assert {step.spec.shape.hidden for step in systems.values()} == {int(size)}
+        assert {step.spec_of(Pretrain).shape.hidden for step in systems.values()} == {int(size)}
         spent.setdefault(budget, []).extend(amounts)
     assert max(spent["1"]) == pytest.approx(min(spent["1"]), rel=1e-3)
     assert min(spent["4"]) == pytest.approx(4 * min(spent["1"]), rel=1e-3)
@@ -75,7 +77,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_grid_for_real_text_reads_nothing_of_the_built_in_world(files: Path):
     found = unfolded("babylm", f"data.root={files}")
     assert not by_kind(found, "world")
-    objectives = {type(step.spec.objective).__name__ for step in by_kind(found, "pretrain")}
+    objectives = {
+        type(step.spec_of(Pretrain).objective).__name__ for step in by_kind(found, "pretrain")
+    }
     assert len(objectives) >= 6
     curved = {cell.column for cell in found.cells if cell.curve}
     assert curved == {"blimp", "heldout", "lambada"}
@@ -88,7 +92,8 @@ def test_the_grid_for_a_checkpoint_wants_its_files_and_no_corpus(files: Path, tm
     assert {step.kind for step in found.steps.values()} == {
         "checkpoint", "dataset", "finetune", "score", "leakage"
     }  # fmt: skip
-    finetuned = {step.spec.task: step.spec for step in by_kind(found, "finetune")}
+    specs = [step.spec_of(Finetune) for step in by_kind(found, "finetune")]
+    finetuned = {spec.task: spec for spec in specs}
     assert set(finetuned) == {"copa", "wsc", "rte", "wic", "boolq", "cb"}
     peer = {name: (task.epochs, task.batch) for name, task in minilm_peer.TASKS.items()}
     assert {name: (spec.epochs, spec.batch) for name, spec in finetuned.items()} == peer

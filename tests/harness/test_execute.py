@@ -19,7 +19,7 @@ AFTER_LOST = [(k, f"after-lost-{k}") for k in range(4, 12)]
 
 def faults() -> dict[str, Step]:
     """One step for every way to go wrong, and one behind each."""
-    made = {
+    made: dict[str, Step] = {
         how: Step("fault", how, Fault(how)) for how in ("raise", "diverge", "kill", "hang", "disk")
     }
     made["oom"] = Step("fault", "oom", Fault("oom"))

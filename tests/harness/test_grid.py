@@ -24,6 +24,7 @@ from harness.grid.expansion import expand
 from harness.grid.json_schema import json_schema
 from harness.grid.positions import dumped
 from harness.run import command
+from harness.steps.finetune import Finetune
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -310,10 +311,13 @@ def test_a_task_without_a_recipe_has_a_default_one(tmp_path: Path):
     more = "scale: paper\nmachine: {gpus: {pretrain: 8}}\nplugins: mine.py\n"
     path.write_text(more + own("[glm-large]", "[mine]"))
     (cell,) = expand(grids.load(path)).cells
-    assert cell.trials[0].predictions.spec.epochs == 10 and "recipe:default" in cell.conditions
+    assert (
+        cell.trials[0].predictions.spec_of(Finetune).epochs == 10
+        and "recipe:default" in cell.conditions
+    )
     path.write_text(path.read_text().replace("[mine]", "[written]"))
     (cell,) = expand(grids.load(path)).cells
-    assert cell.trials[0].predictions.spec.decoding.beams == 5
+    assert cell.trials[0].predictions.spec_of(Finetune).decoding.beams == 5
 
 
 def test_a_path_is_relative_to_the_grids_file_and_with_set_to_here(

@@ -24,6 +24,7 @@ from glm.training.optimisation import Optimisation
 from glm.training.pieces import Piece
 from harness.errors import Diverged, Interrupted
 from harness.steps.step import Machine
+from tests.present import present
 
 SPECIAL = Special(
     pad=0, eos=0, cls=1, sep=2, mask=3, unk=4, start=5, end=6, size=64, padded=128,
@@ -125,7 +126,7 @@ def test_micro_batches_give_the_same_step_up_to_rounding(tmp_path):
             micro = tensors(part(batch, at, at + size))
             share = float(micro.weight_M.sum()) / float(batch.weight_M.sum())
             (loss(model, micro, vocabulary=64) * share).backward()
-        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+        gradients.append(torch.cat([present(p.grad).flatten() for p in model.parameters()]))
     for other in gradients[1:]:
         torch.testing.assert_close(other, gradients[0], rtol=1e-6, atol=1e-9)
 

@@ -22,6 +22,7 @@ from harness.errors import Diverged, Interrupted
 from harness.grid import load as grids
 from harness.grid.expansion import expand
 from harness.run import command
+from harness.steps.finetune import Finetune
 from harness.steps.halves import half
 from results.explanation import explain
 from tests.harness.test_loop import SHAPE, SPECIAL, Bench, bits, corpus, on_cpu
@@ -110,7 +111,7 @@ def test_what_is_reported_is_not_what_says_when_to_stop(tmp_path, split, part):
     text = GRID.replace("SPLIT", split)
     path.write_text(text if split == "dev" else text.replace("[cb]", "[gigaword]"))
     (cell,) = expand(grids.load(path)).cells
-    assert cell.trials[0].predictions.spec.patience == 1
+    assert cell.trials[0].predictions.spec_of(Finetune).patience == 1
     assert cell.trials[0].score.spec.part == part
     told = "half of dev" if part else "dev"
     assert f"select:epoch by loss on {told}" in cell.conditions

@@ -15,6 +15,7 @@ from harness.code import catalogue, plugin
 from harness.errors import UserError
 from harness.grid import load
 from harness.grid.expansion import expand
+from harness.steps.pretrain import Pretrain
 from harness.store.store import Store
 
 MINE = '''
@@ -150,7 +151,7 @@ def test_whatever_step_names_a_plugins_task_has_the_plugin_with_it(folder: Path)
     naming = [step for step in steps if getattr(step.spec, "task", "").endswith("-mine")]
     kinds = {step.kind for step in naming}
     assert kinds >= {"dataset", "finetune", "zeroshot", "score", "leakage", "ngram"}
-    assert all(list(step.spec.plugins) == ["mine.py"] for step in naming)
+    assert all(list(vars(step.spec)["plugins"]) == ["mine.py"] for step in naming)
     assert all(len(step.how["plugins"]) == 1 for step in naming)
 
 
@@ -159,7 +160,7 @@ def test_an_objective_of_a_plugin_is_named_in_a_row(folder: Path):
     text = f"plugins: mine.py\ntables: [{{id: t, rows: {rows}, columns: [rte]}}]\n"
     (folder / "grid.yaml").write_text(text)
     steps = expand(load.load(folder / "grid.yaml")).steps
-    found = [s.spec for s in steps.values() if s.kind == "pretrain"]
+    found = [s.spec_of(Pretrain) for s in steps.values() if s.kind == "pretrain"]
     assert [type(spec.objective).__name__ for spec in found] == ["Short"]
     (folder / "grid.yaml").write_text(text.replace("short", "shirt"))
     with pytest.raises(UserError, match="unknown objective `shirt`"):

@@ -14,6 +14,7 @@ from harness.grid.expansion import Expansion, expand
 from harness.plan import estimate
 from harness.plan import plan as plans
 from harness.plan import text as planned
+from harness.steps.pretrain import Pretrain
 from harness.steps.step import Step
 from harness.store.store import Store
 from tasks.microworld.write import Sizes, write
@@ -81,10 +82,8 @@ def test_the_papers_pretrainings_have_its_parameters_steps_and_batches(folder: P
     # One table of 512 positions, where GLM has two of 513.
     without_inner = GOLDEN["glm-large"] - (2 * 513 - 512) * 1024
     assert sizes["bert-large"] == sizes["unilm-large"] == without_inner
-    budgets = {
-        name: (step.spec.optimisation.steps, step.spec.batch, step.spec.length)
-        for name, step in made.items()
-    }
+    specs = {name: step.spec_of(Pretrain) for name, step in made.items()}
+    budgets = {name: (s.optimisation.steps, s.batch, s.length) for name, s in specs.items()}
     base = {budgets.pop(name) for name in ("bert-base", "glm-base", "t5-base")}
     assert base == {(120_000, 1024, 512)}
     assert budgets.pop("glm-roberta") == (250_000, 8192, 512)

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.steps.identity import canonical, differences
-from harness.steps.step import Machine, Step, described, ordered, slug
+from harness.steps.step import Machine, Step, Work, described, ordered, slug
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class Spec:
     spans: Any = Poisson()
     options: dict[str, Any] = field(default_factory=dict)
     version: ClassVar[int] = 1
+    uses: ClassVar[str] = "cpu"
+
+    def run(self, work: Work) -> None:
+        """Nothing: these are only told apart."""
 
 
 def digest(spec: Any, **inputs: Step) -> str:
@@ -123,7 +127,8 @@ def test_no_field_of_the_machine_is_a_field_of_a_step():
 
 
 def test_a_long_chain_is_ordered_inputs_first_without_recursion():
-    step = first = Step("a", "first", Spec())
+    step: Step = Step("a", "first", Spec())
+    first = step
     for seed in range(3000):
         step = Step("a", "next", Spec(seed=seed), {"before": step})
     plan = list(ordered({step.digest: step}).values())

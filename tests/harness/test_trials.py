@@ -16,7 +16,12 @@ from harness.grid.expansion import Cell, Expansion, expand
 from harness.grid.overrides import scaled
 from harness.plan import estimate
 from harness.plan.why import why
+from harness.steps.corpus import Corpus
+from harness.steps.finetune import Finetune, ZeroShot
+from harness.steps.pretrain import Pretrain
+from harness.steps.score import Score
 from harness.steps.step import Step
+from harness.steps.vocabulary import Vocabulary
 from harness.store import manifest
 from harness.store.store import Store
 from tasks.microworld.write import Sizes, write
@@ -148,7 +153,7 @@ def test_a_row_spelled_out_is_the_variant_of_that_name(made: Made):
 
 def test_a_mode_is_the_rows_or_the_tasks_own(made: Made):
     rows = "[{variant: glm-large, set: {mode: generate}}, {variant: glm-large, id: plain}]"
-    modes = {step.spec.mode for step in by_kind(made(own(rows, "[wsc]")), "finetune")}
+    modes = {step.spec_of(Finetune).mode for step in by_kind(made(own(rows, "[wsc]")), "finetune")}
     assert modes == {"generate", "rank"}
     classified = made(own("[{variant: glm-large, style: classifier}]", "[wsc]"))
     assert one(classified, "finetune").mode == "classify"
@@ -190,7 +195,7 @@ def test_a_scales_numbers_are_overridden_and_fractions_are_exact(made: Made, tmp
 def test_what_is_matched_decides_the_baselines_steps(made: Made, match: str):
     rows = "[glm-large, bert-large, gpt-large]"
     steps = {
-        step.name.split("-")[0]: step.spec.optimisation.steps
+        step.name.split("-")[0]: step.spec_of(Pretrain).optimisation.steps
         for step in by_kind(made(own(rows, more=f"match: {match}")), "pretrain")
     }
     assert steps["glm"] == 240
@@ -215,7 +220,7 @@ def test_a_sweep_tries_every_point_and_a_fixed_one_the_first(made: Made):
     assert tried == [(0.001, 1), (0.001, 2), (0.002, 1), (0.002, 2)]
     (cell,) = made(own(more=more.replace("best_dev", "fixed"))).cells
     assert [dict(trial.settings) for trial in cell.trials] == [{"lr": 0.001, "epochs": 1}]
-    assert cell.trials[0].predictions.spec.select_on == ""
+    assert cell.trials[0].predictions.spec_of(Finetune).select_on == ""
 
 
 def test_a_table_of_the_test_split_selects_on_dev(made: Made):
@@ -225,7 +230,7 @@ def test_a_table_of_the_test_split_selects_on_dev(made: Made):
         assert trial.selection is not None
         assert (trial.score.spec.split, trial.selection.spec.split) == ("test", "dev")
         assert trial.selection.spec.predictions == "predictions.select.parquet"
-        assert trial.predictions.spec.select_on == "dev"
+        assert trial.predictions.spec_of(Finetune).select_on == "dev"
 
 
 def test_a_table_of_the_dev_split_selects_on_a_half_that_is_not_reported(made: Made):
@@ -239,7 +244,7 @@ def test_a_table_of_the_dev_split_selects_on_a_half_that_is_not_reported(made: M
     assert cell.trials[0].score.spec.part == ""
 
 
-def scored(store: Store, step: Step, value: float) -> None:
+def scored(store: Store, step: Step[Score], value: float) -> None:
     """A finished score with one value, as `harness.steps.score` writes it."""
     from tasks.atomic import write_json
 
@@ -371,7 +376,7 @@ def test_only_robertas_recipe_reads_the_larger_corpus(made: Made, world: Path):
     data = folder(world, ", larger_corpus: {path: [corpus/train.jsonl, corpus/heldout.jsonl]}")
     expansion = made(data.replace("[glm-large]", "[glm-large, glm-roberta]"))
     files = {
-        step.name.split("-micro")[0]: step.inputs["tokens"].inputs["corpus"].spec.files
+        step.name.split("-micro")[0]: step.inputs["tokens"].inputs["corpus"].spec_of(Corpus).files
         for step in by_kind(expansion, "pretrain")
     }
     assert len(files["glm-large"]) == 1 and len(files["glm-roberta"]) == 2
@@ -417,7 +422,8 @@ def test_a_vocabulary_is_trained_read_from_files_or_taken_from_the_hub(
     listed.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n")
     read = made(own(more=f"data: {{vocabulary: {{kind: bert, path: {listed.parent}}}}}"))
     (step,) = by_kind(read, "tokenizer")
-    assert step.spec.kind == "bert" and len(step.spec.files) == 1
+    spec = step.spec_of(Vocabulary)
+    assert spec.kind == "bert" and len(spec.files) == 1
     assert step.how["paths"] == [str(listed)]
     with pytest.raises(UserError, match=r"grid.yaml:2:42: no file .*roberta-vocab.json"):
         made(own(more=f"data: {{vocabulary: {{kind: roberta, path: {listed.parent}}}}}"))
@@ -503,9 +509,9 @@ def test_a_cloze_can_be_asked_of_a_model_as_it_is(made: Made):
     columns = "[{task: rte, metrics: [acc, twins]}, rte@2]"
     found = made(own(rows=rows, columns=columns, more="controls: [blind]"))
     assert len(by_kind(found, "zeroshot")) == 2 and not by_kind(found, "ngram")
-    specs = {step.spec.style: step.spec for step in by_kind(found, "zeroshot")}
-    assert specs["untrained-cloze"].pattern == 0
-    assert specs["untrained-bert-cloze"].pattern == 4
+    specs = [step.spec_of(ZeroShot) for step in by_kind(found, "zeroshot")]
+    patterns = {spec.style: spec.pattern for spec in specs}
+    assert patterns == {"untrained-cloze": 0, "untrained-bert-cloze": 4}
     asked = [cell for cell in found.cells if cell.row.startswith("bert-large")]
     assert all(
         "style:untrained-bert-cloze|" in s for c in asked for s in c.trials[0].score.spec.signatures

@@ -23,6 +23,7 @@ from harness.grid.expansion import expand
 from harness.run import command as run
 from harness.run import driver as drive
 from harness.steps import finetuning, predictions
+from harness.steps.finetune import Finetune, ZeroShot
 from harness.steps.step import Machine, Step
 from harness.store.store import Store
 from tasks.sums import COMBINATIONS
@@ -278,7 +279,8 @@ def test_answers_do_not_depend_on_the_evaluations_batches(tiny: Ran):
     store = Store(tiny.store)
     seen = set()
     for step in (s for s in tiny.steps if s.kind in ("finetune", "zeroshot")):
-        spec, name = step.spec, getattr(step.spec, "style", "lm")
+        spec = step.spec
+        assert isinstance(spec, Finetune | ZeroShot)
         work: Any = Look(
             {n: store.path(i) for n, i in step.inputs.items()}, Machine(device="cpu"), {}
         )
@@ -287,7 +289,7 @@ def test_answers_do_not_depend_on_the_evaluations_batches(tiny: Ran):
         model.eval()
         layout = spec.objective.layout
         lengths = {"source": 96, "target": 8, "window": 63, "stride": 32}
-        style = styled(STYLES[name], layout=layout, **lengths)
+        style = styled(STYLES[spec.style], layout=layout, **lengths)
         questions = finetuning.ask(spec, work, spec.split, train=False)
         head = style.head(model.hidden, questions, 0)
         items = style.encode(questions, tokenizer, model.positions)
@@ -300,7 +302,7 @@ def test_answers_do_not_depend_on_the_evaluations_batches(tiny: Ran):
             assert (alone.choice, alone.text) == (together.choice, together.text)
             assert alone.scores == pytest.approx(together.scores, rel=1e-4, abs=1e-5)
             assert dict(alone.values) == pytest.approx(dict(together.values), rel=1e-4)
-        seen.add(name)
+        seen.add(spec.style)
     assert seen == {"cloze", "classifier", "bert-cloze", "seq2seq", "infill", "lm"}
 
 
@@ -359,8 +361,9 @@ def test_tables_are_those_of_the_grid_that_is_named(tiny: Ran, capsys: pytest.Ca
 
 
 def test_answers_are_computed_at_the_precision_of_their_spec(tiny: Ran):
-    heldout = next(s for s in tiny.steps if s.kind == "zeroshot" and s.spec.task == "heldout")
-    other = Step("zeroshot", heldout.name, replace(heldout.spec, precision="bf16"), heldout.inputs)
+    asked = [(s, s.spec_of(ZeroShot)) for s in tiny.steps if s.kind == "zeroshot"]
+    heldout, spec = next((step, spec) for step, spec in asked if spec.task == "heldout")
+    other = Step("zeroshot", heldout.name, replace(spec, precision="bf16"), heldout.inputs)
     store = Store(tiny.store)
     machine = Machine(executor="inline", store=str(tiny.store))
     drive.drive({other.digest: other}, store, machine, quiet=True)

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.plan.plan import Plan
 from harness.plan.power import Column, Spread, told
 from results import checklist, claims, render, tables, view, wording
 from results.explanation import explain
+from tests.present import present
 from tests.results.world import World, cell, column, row, table
 
 NUMBER = r"[-+]?\d[\d,.]*(?:e[-+]\d+)?"
@@ -61,7 +63,8 @@ def stored(root: Path, found, items: bool) -> World:
 def intervals(text: str) -> list[tuple[float, float]]:
     """Every interval in a text, as numbers."""
     plain = text.replace("\\", "").replace("{}", "")
-    return [tuple(float(end.replace(",", "")) for end in ends) for ends in INTERVAL.findall(plain)]
+    found = [(low.replace(",", ""), high.replace(",", "")) for low, high in INTERVAL.findall(plain)]
+    return [(float(low), float(high)) for low, high in found]
 
 
 @settings(max_examples=50, deadline=None)
@@ -98,10 +101,13 @@ def test_a_number_differs_from_the_ends_of_its_interval(value, half):
     assert float(low) < float(high) or half < 1e-9 * value
 
 
+NO_PLAN = Plan((), 0, 0, {}, 1, False)
+
+
 @given(st.floats(1e-6, 30), st.integers(2, 8), st.integers(20, 5000))
 def test_no_plan_says_that_nothing_at_all_could_be_seen(spread, pretrainings, count):
     made = Column("finetuned", "rte", "acc", count, Spread(spread, 2 * 50 * 50, "here"))
-    (line,) = (line for line in told([made], pretrainings, None, None) if line.startswith("rte"))
+    (line,) = (line for line in told([made], pretrainings, NO_PLAN, None) if line.startswith("rte"))
     assert all(float(cell) > 0 for cell in line.split()[3:5])
 
 
@@ -110,7 +116,8 @@ def test_an_interval_of_an_accuracy_ends_at_0_and_100_and_a_difference_at_100(tm
     found["b"] = [((p, 0), 0.5 - 0.4 * (-1) ** p, 2.0 + 9 * p) for p in range(2)]
     (built,) = tables.build(stored(tmp_path, found, True).write(), "g")
     summary = built.lines[0].cells["rte"][0].summary
-    assert summary is not None and 0 <= summary.low < 5 and 95 < summary.high <= 100
+    assert summary is not None
+    assert 0 <= present(summary.low) < 5 and 95 < present(summary.high) <= 100
     versus = built.lines[1].cells["rte"][0].versus
     assert versus is not None and (versus.low, versus.high) == (-100, 100)
     assert claims.shown_scale("ppl", -50.0) == pytest.approx(-100)

@@ -9,6 +9,7 @@ import yaml
 
 from results import priors, report
 from results.priors import Prior
+from tests.present import present
 from tests.results.world import World, about, cell, column, row, table
 
 OLD = Prior("fraction", 50.0, 1.5, 18, "an earlier grid")
@@ -39,7 +40,9 @@ def test_components_are_the_mean_squares_of_the_seeds(tmp_path):
     assert rte.finetuning == pytest.approx(100 * np.std([0, 0.004], ddof=1))
     over_pretrainings = 100 * np.std([0, 0.01, 0.02], ddof=1)
     assert rte.seeds(2) == pytest.approx(over_pretrainings)
-    assert rte.pretraining == pytest.approx(math.sqrt(over_pretrainings**2 - rte.finetuning**2 / 2))
+    assert rte.pretraining == pytest.approx(
+        math.sqrt(over_pretrainings**2 - present(rte.finetuning) ** 2 / 2)
+    )
     assert rte.seeds(1) > rte.seeds(2) > rte.seeds(100) > rte.pretraining
     # Of a perplexity they are percent.
     assert held.pretraining == pytest.approx(2.0) and held.finetuning is None

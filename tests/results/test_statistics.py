@@ -49,7 +49,7 @@ def test_over_seeds_alone_the_interval_is_students():
 
 def test_two_independent_systems_are_compared_by_welchs_test():
     found = present(samples.difference(sample(A), sample(B)))
-    known = scipy.stats.ttest_ind(A, B, equal_var=False)
+    known: Any = scipy.stats.ttest_ind(A, B, equal_var=False)
     assert found.mean / present(found.error).deviation == pytest.approx(known.statistic)
     assert found.estimand == "this test set"
     # By hand: the variances of the means are 0.4666 and 0.0854, with 4 degrees of freedom each.

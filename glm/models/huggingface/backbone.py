@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from glm.data.sequences import Sequence
+from glm.models.backbone import Cache
 from tasks.errors import UserError
 
 CHUNK = 1024  # targets whose logits exist at one time
@@ -26,16 +27,22 @@ RATES = ("dropout", "attention_dropout", "attn_dropout", "activation_dropout", "
          "dropout_rate", "hidden_dropout")  # fmt: skip
 
 
+# A model of the library's: its kinds share no type that has what is read of them.
+Network = Any
+
+
 class Way(Protocol):
     """How a kind of model reads sequences and writes."""
 
-    def read(self, network: Any, sequences: List[Sequence], pad: int) -> Tensor:
+    def read(self, network: Network, sequences: List[Sequence], pad: int) -> Tensor:
         """hidden_RH at the reads of all sequences, in their order."""
         ...
 
-    def prefill(self, network: Any, sources: List[Sequence], pad: int) -> Any: ...
+    def prefill(self, network: Network, sources: List[Sequence], pad: int) -> Cache: ...
 
-    def step(self, network: Any, cache: Any, tokens_R: Tensor, position_R: Tensor) -> Tensor: ...
+    def step(
+        self, network: Network, cache: Any, tokens_R: Tensor, position_R: Tensor
+    ) -> Tensor: ...
 
 
 class HuggingFace(nn.Module):
@@ -47,7 +54,7 @@ class HuggingFace(nn.Module):
     """
 
     def __init__(
-        self, network: Any, way: Way, name: str, revision: str, positions: int, headless: bool
+        self, network: Network, way: Way, name: str, revision: str, positions: int, headless: bool
     ):
         super().__init__()
         self.network = network
@@ -79,7 +86,7 @@ class HuggingFace(nn.Module):
         """hidden_RH at the reads of all sequences, in their order."""
         return self.way.read(self.network, sequences, pad)
 
-    def prefill(self, sources: List[Sequence], pad: int, writes: int) -> Any:
+    def prefill(self, sources: List[Sequence], pad: int, writes: int) -> Cache:
         """Read the sources; the library's caches grow by themselves, whatever `writes` is."""
         return self.way.prefill(self.network, sources, pad)
 
@@ -144,7 +151,7 @@ class HuggingFace(nn.Module):
 
 
 @contextmanager
-def _in_place_of_the_body(network: Any, hidden_1RH: Tensor) -> Iterator[dict[str, Any]]:
+def _in_place_of_the_body(network: Network, hidden_1RH: Tensor) -> Iterator[dict[str, Any]]:
     """Within, `network(**inputs)` is its head alone: its body's answer is `hidden_1RH`.
 
     Families wire their heads differently (a transform, a scale, a bias, a cap on logits). So the

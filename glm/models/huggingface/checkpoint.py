@@ -7,6 +7,7 @@ the commit that it stands for. A folder is what `save_pretrained` writes.
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -174,7 +175,7 @@ def _require_agreement(loaded: Loaded) -> None:
         )
 
 
-def library() -> Any:
+def library() -> ModuleType:
     """`transformers`, or how to get it."""
     try:
         import transformers

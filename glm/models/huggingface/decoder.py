@@ -12,7 +12,6 @@ Other models (sliding windows, linear biases) read one text a row.
 from collections.abc import Iterator
 from collections.abc import Sequence as List
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from glm.data.sequences import Sequence, lay, sequence
 from glm.models.attention import visible
+from glm.models.huggingface.backbone import Network
 from glm.models.huggingface.cache import Rows
 from glm.models.transformer import tensors
 
@@ -36,14 +36,14 @@ class Decoder:
     share: bool
 
     @staticmethod
-    def of(network: Any) -> "Decoder":
+    def of(network: Network) -> "Decoder":
         """The way of a causal language model."""
         config = network.config
         layers = set(getattr(config, "layer_types", None) or ("full_attention",))
         plain = layers == {"full_attention"} and config._attn_implementation == "sdpa"
         return Decoder(plain and config.model_type in SHARED)
 
-    def read(self, network: Any, sequences: List[Sequence], pad: int) -> Tensor:
+    def read(self, network: Network, sequences: List[Sequence], pad: int) -> Tensor:
         """hidden_RH at the reads of all sequences, in their order."""
         if self.share:
             batch = tensors(lay(list(trees(sequences)), pad), network.device)
@@ -59,7 +59,7 @@ class Decoder:
         ).last_hidden_state
         return hidden_BTH.flatten(0, 1)[batch.index_M]
 
-    def prefill(self, network: Any, sources: List[Sequence], pad: int) -> Rows:
+    def prefill(self, network: Network, sources: List[Sequence], pad: int) -> Rows:
         """Read the sources, padded on their left."""
         width = max(map(len, sources))
         tokens_ST, mask_ST, position_ST = (np.zeros((len(sources), width), int) for _ in range(3))
@@ -78,7 +78,7 @@ class Decoder:
         ).past_key_values
         return Rows(past, {"mask": mask}, len(sources))
 
-    def step(self, network: Any, cache: Rows, tokens_R: Tensor, position_R: Tensor) -> Tensor:
+    def step(self, network: Network, cache: Rows, tokens_R: Tensor, position_R: Tensor) -> Tensor:
         """hidden_RH of one more token per row, which joins the cache."""
         mask = cache.by_row["mask"]
         cache.by_row["mask"] = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)

@@ -10,7 +10,6 @@ H hidden.
 
 from collections.abc import Sequence as List
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from glm.data.sequences import Sequence
+from glm.models.huggingface.backbone import Network
 from glm.models.huggingface.cache import Rows
 
 
@@ -26,11 +26,11 @@ class EncoderDecoder:
     """Both stacks, each with one text a row."""
 
     @staticmethod
-    def of(network: Any) -> "EncoderDecoder":
+    def of(network: Network) -> "EncoderDecoder":
         """The way of a sequence-to-sequence model."""
         return EncoderDecoder()
 
-    def read(self, network: Any, sequences: List[Sequence], pad: int) -> Tensor:
+    def read(self, network: Network, sequences: List[Sequence], pad: int) -> Tensor:
         """hidden_RH at the reads, in their order: the decoder's, or the encoder's in Part A."""
         seen_SAH, mask_SA = self._encoded(network, sequences, pad)
         rows = [
@@ -66,7 +66,7 @@ class EncoderDecoder:
         index = [place[s, int(read)] for s, each in enumerate(sequences) for read in each.read_R]
         return torch.cat(flat)[torch.tensor(index, dtype=torch.long, device=network.device)]
 
-    def prefill(self, network: Any, sources: List[Sequence], pad: int) -> Rows:
+    def prefill(self, network: Network, sources: List[Sequence], pad: int) -> Rows:
         """Encode Part A and read what opens Part B, equally long in all sources."""
         seen_SAH, mask_SA = self._encoded(network, sources, pad)
         openings = [each.tokens_L[each.branch_L > 0] for each in sources]
@@ -78,17 +78,19 @@ class EncoderDecoder:
             self._decoded(network, cache, opening_ST)
         return cache
 
-    def step(self, network: Any, cache: Rows, tokens_R: Tensor, position_R: Tensor) -> Tensor:
+    def step(self, network: Network, cache: Rows, tokens_R: Tensor, position_R: Tensor) -> Tensor:
         """hidden_RH of one more token per row, which joins the cache."""
         return self._decoded(network, cache, tokens_R[:, None])[:, -1]
 
-    def _encoded(self, network: Any, sequences: List[Sequence], pad: int) -> tuple[Tensor, Tensor]:
+    def _encoded(
+        self, network: Network, sequences: List[Sequence], pad: int
+    ) -> tuple[Tensor, Tensor]:
         parts = [each.tokens_L[each.branch_L == 0] for each in sequences]
         tokens_SA, mask_SA = _padded(parts, pad, network.device)
         output = network.get_encoder()(input_ids=tokens_SA, attention_mask=mask_SA)
         return output.last_hidden_state, mask_SA
 
-    def _decoded(self, network: Any, cache: Rows, tokens_RT: Tensor) -> Tensor:
+    def _decoded(self, network: Network, cache: Rows, tokens_RT: Tensor) -> Tensor:
         output = network.get_decoder()(
             input_ids=tokens_RT,
             encoder_hidden_states=cache.by_row["states"],
