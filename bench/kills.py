@@ -38,7 +38,7 @@ SAME = ("scores.json", "predictions.parquet", "model.safetensors", "loss.svg", "
 FINISHED = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 STUCK = 240.0  # seconds that a run may take, kills and pauses included
 GONE = 8.0  # seconds after a run's end in which everything of it must go
-PROMISED = (0, 3)  # exit codes; and that of a driver that was killed
+PROMISED = (0, 3)  # exit codes of a driver that was not killed outright
 RAY = ("worker", "raylet", "gcs_server")  # victims that only a run on Ray has
 
 

@@ -34,7 +34,7 @@ class Requirement:
 
     @property
     def prompts(self) -> bool:
-        """Whether its questions may come after examples: a model that reads on, as it is."""
+        """Whether examples may stand before its questions: what completes or fills, untrained."""
         return not self.trained and self.serves in ("completion", "one blank")
 
     @property
