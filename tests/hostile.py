@@ -95,25 +95,25 @@ def vocabularies() -> Iterator[Case]:
         "a long number": b'{"a": ' + b"9" * 10_000 + b"}",
     }
     for name, content in texts.items():
-
-        def write(folder: Path, content: bytes = content) -> Path:
-            (folder / "merges.txt").write_text("#version: 0.2\na b\n")
-            return put("vocab.json", content)(folder)
-
-        yield f"vocab.json: {name}", write, _bpe
+        yield f"vocab.json: {name}", _pieces(content, "#version: 0.2\na b\n"), _bpe
     for name, merges in {
         "of one piece": "a\n",
         "of three": "a b c\n",
         "of what there is not": "x y\n",
         "that make what there is not": "b a\n",
     }.items():
-
-        def write(folder: Path, merges: str = merges) -> Path:
-            (folder / "merges.txt").write_text(merges)
-            return put("vocab.json", json.dumps(PIECES).encode())(folder)
-
-        yield f"merges {name}", write, _bpe
+        yield f"merges {name}", _pieces(json.dumps(PIECES).encode(), merges), _bpe
     yield from _tokenizers()
+
+
+def _pieces(vocabulary: bytes, merges: str) -> Callable[[Path], Path]:
+    """The two files of a byte-level vocabulary."""
+
+    def write(folder: Path) -> Path:
+        (folder / "merges.txt").write_text(merges)
+        return put("vocab.json", vocabulary)(folder)
+
+    return write
 
 
 def _bpe(path: Path) -> object:

@@ -16,6 +16,7 @@ from harness.grid import load as grids
 from harness.grid.expansion import expand
 from harness.grid.sources import corpus_files
 from harness.steps import documents
+from harness.steps.corpus import Corpus
 from tasks.errors import UserError
 
 TEXTS = ["one document .", "zwei – dokumente", "three\tdocuments"]
@@ -133,7 +134,8 @@ def test_a_folder_of_texts_is_a_corpus_of_a_document_a_file(tmp_path: Path):
     assert found == ["books/a.txt", "books/b/2.txt"]
     steps = expand(grid).steps.values()
     (corpus,) = (step for step in steps if step.kind == "corpus")
-    assert corpus.name == "books" and len(corpus.spec.files) == 2 and corpus.spec.unit == "file"
+    spec = corpus.spec_of(Corpus)
+    assert corpus.name == "books" and len(spec.files) == 2 and spec.unit == "file"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, ModelCardData
 
 from glm.data import tokenizer as tokens
 from glm.models.transformer import Shape, build
@@ -14,6 +14,7 @@ from glm.objectives.causal import Causal
 from glm.training import opening
 from harness.__main__ import main
 from tasks.checksums import FORMAT, checksums
+from tests.present import present
 
 TEXT = "the cat sat on the mat and the dog ran far away from the cat"
 
@@ -69,8 +70,9 @@ def test_a_model_card_has_the_scores_that_rest_on_the_model_in_the_hubs_form(sto
     out = tmp_path / "glm"
     assert main(["export", "glm-large", str(out), "--store", str(store)]) == 0
     card = ModelCard.load(out / "README.md")
-    assert card.data.model_name == "glm-large-1"
-    (found,) = card.data.eval_results
+    data = card.data
+    assert isinstance(data, ModelCardData) and data.model_name == "glm-large-1"
+    (found,) = present(data.eval_results)
     assert (found.metric_type, found.metric_value, found.dataset_split) == ("acc", 0.625, "dev")
     assert (
         found.task_type == "text-classification" and "the half to report on" in found.dataset_name

@@ -151,7 +151,9 @@ def test_weights_and_biases_has_them_in_its_own_files_without_a_network(store: P
 
 def synced(folder: Path) -> Numbers:
     """What `wandb sync` would send."""
-    from wandb.proto import wandb_internal_pb2 as records
+    from wandb.proto import (  # pyright: ignore[reportMissingImports]
+        wandb_internal_pb2 as records,
+    )
 
     found: Numbers = {}
     for path in folder.rglob("*.wandb"):
