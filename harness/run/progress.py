@@ -5,7 +5,6 @@ view is the same for every executor, and a step without a view loses nothing.
 """
 
 import contextlib
-import json
 import os
 import sys
 import threading
@@ -18,6 +17,7 @@ from harness import cpus
 from harness.run.attempt import Outcome
 from harness.run.scheduler import Schedule
 from harness.steps.step import Step
+from harness.store.attempts import parsed
 from harness.store.store import Store
 
 if TYPE_CHECKING:
@@ -172,12 +172,8 @@ def tail(log: Path, size: int = 4096) -> Mapping[str, Any]:
             lines = file.read().splitlines()
     except OSError:
         return {}
-    for line in reversed(lines):
-        with contextlib.suppress(ValueError):
-            event = json.loads(line)
-            if isinstance(event, dict) and event.get("event") == "step":
-                return event
-    return {}
+    steps = (event for event in parsed(reversed(lines)) if event["event"] == "step")
+    return next(steps, {})
 
 
 def remaining(expected: float, finished: float, elapsed: float, workers: int) -> float:

@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +94,16 @@ def _lost(log: Path, before: Mapping[str, Any]) -> tuple[int, float]:
 
 
 def events(log: Path) -> Iterator[dict[str, Any]]:
-    """The events of a log; a line that was cut is skipped."""
+    """The events of a log, as `parsed` has them; none where there is no log."""
     try:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:
         return
+    yield from parsed(lines)
+
+
+def parsed(lines: Iterable[str | bytes]) -> Iterator[dict[str, Any]]:
+    """The events of a log's lines; a line that was cut is skipped."""
     for line in lines:
         with contextlib.suppress(ValueError):
             event = json.loads(line)

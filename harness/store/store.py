@@ -109,7 +109,7 @@ class Store:
                 raise StoreDamaged(
                     f"{self.root / kind} is a file, where a folder of results should be: move it"
                 )
-            self._found[kind] = _listed(self.root / kind)
+            self._found[kind] = listed(self.root / kind)
 
     def forget(self) -> None:
         """Drop what `scan` has seen: other processes have changed it since."""
@@ -135,9 +135,7 @@ class Store:
         if step.kind in self._found:
             name = self._found[step.kind].get(step.digest + ending)
         else:
-            name = (
-                None if own.is_dir() else _listed(self.root / step.kind).get(step.digest + ending)
-            )
+            name = None if own.is_dir() else listed(self.root / step.kind).get(step.digest + ending)
         if name and (self.root / step.kind / name).is_dir():
             return self.root / step.kind / name
         return own if own.is_dir() else None
@@ -242,7 +240,7 @@ class Store:
         found = []
         for kind in sorted(self.root.iterdir()) if self.root.is_dir() else []:
             if kind.is_dir() and kind.name not in OWN:
-                names = _listed(kind).values()
+                names = listed(kind).values()
                 found += [kind / name for name in sorted(names) if not name.endswith(".part")]
         return found
 
@@ -256,7 +254,7 @@ class Store:
         return found
 
 
-def _listed(kind: Path) -> dict[str, str]:
+def listed(kind: Path) -> dict[str, str]:
     """The names of a kind's folders by digest; work in progress by digest and ".part"."""
     try:
         names = os.listdir(kind)

@@ -1,5 +1,6 @@
 """A tracker beside a run: a process that follows its files, begun and ended with it."""
 
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -42,4 +43,4 @@ def start(root: Path, grid: str, tracker: str) -> Beside:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Beside(process, tracker, log, " ".join(["python", *command[1:]]))
+    return Beside(process, tracker, log, shlex.join(["python", *command[1:]]))

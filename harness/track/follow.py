@@ -5,14 +5,15 @@ nothing: `python -m harness.track STORE GRID TRACKER`. What was told is noted, s
 told twice, and a grid that was run without a tracker can be told of later.
 """
 
-import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.store import runs
+from harness.store.attempts import parsed
+from harness.store.store import listed
 from harness.track.sinks import Open, Sink, Tracked
 from tasks.atomic import read_json, write_json
 
@@ -42,10 +43,15 @@ def follow(root: Path, grid: str, name: str, sink: Sink, wait: Callable[[], bool
     while not over:
         over = wait()
         noted = runs.read(folder)
-        for run, scores in _runs(noted["steps"] if noted else ()).items():
-            _tell(root, run, scores, told.setdefault(run.digest, Told()), sink, over)
-        note.parent.mkdir(exist_ok=True)
-        write_json(note, {d: {"step": one.step, "scores": one.scores} for d, one in told.items()})
+        found = _runs(noted["steps"] if noted else ())
+        there = _there(root, found)
+        try:
+            for run, scores in found.items():
+                _tell(there, run, scores, told.setdefault(run.digest, Told()), sink, over)
+        finally:
+            known = {d: {"step": one.step, "scores": one.scores} for d, one in told.items()}
+            note.parent.mkdir(exist_ok=True)
+            write_json(note, known)
 
 
 def _runs(steps: Any) -> dict[Tracked, list[Tracked]]:
@@ -61,16 +67,31 @@ def _runs(steps: Any) -> dict[Tracked, list[Tracked]]:
     return found
 
 
+def _there(root: Path, followed: Mapping[Tracked, Iterable[Tracked]]) -> dict[str, Path]:
+    """The folders that there are, by digest, or digest and ".part", from a listing per kind."""
+    kinds = {step.kind for run, scores in followed.items() for step in (run, *scores)}
+    return {
+        digest: root / kind / name
+        for kind in sorted(kinds)
+        for digest, name in listed(root / kind).items()
+    }
+
+
 def _tell(
-    root: Path, run: Tracked, scores: list[Tracked], told: Told, sink: Sink, last: bool
+    there: Mapping[str, Path],
+    run: Tracked,
+    scores: list[Tracked],
+    told: Told,
+    sink: Sink,
+    last: bool,
 ) -> None:
     """What is new of one run; it is closed when nothing more can come."""
     if told.over:
         return
-    whole = _folder(root, run)
-    losses = _losses(whole or _folder(root, run, ".part"), told)
+    whole = there.get(run.digest)
+    losses = _losses(whole or there.get(f"{run.digest}.part"), told)
     new = [one for one in scores if one.digest not in told.scores]
-    made = [(one, numbers) for one in new if (numbers := _scores(_folder(root, one)))]
+    made = [(one, numbers) for one in new if (numbers := _scores(there.get(one.digest)))]
     if losses or made:
         told.opened = told.opened or sink.open(run)
     for step, numbers in losses:
@@ -85,15 +106,12 @@ def _tell(
             sink.close(told.opened)
 
 
-def _folder(root: Path, run: Tracked, ending: str = "") -> Path | None:
-    """A step's folder, whatever the name under which it was made."""
-    return next(iter((root / run.kind).glob(f"*-{run.digest}{ending}")), None)
-
-
 def _losses(folder: Path | None, told: Told) -> list[tuple[int, dict[str, float]]]:
     """The whole lines that a log has gained, those of steps that were told before left out."""
+    if folder is None:
+        return []
     try:
-        with open((folder or Path()) / "log.jsonl", "rb") as log:
+        with open(folder / "log.jsonl", "rb") as log:
             log.seek(told.read)
             new = log.read()
     except OSError:
@@ -101,30 +119,21 @@ def _losses(folder: Path | None, told: Told) -> list[tuple[int, dict[str, float]
     new = new[: new.rfind(b"\n") + 1]
     told.read += len(new)
     found: dict[int, dict[str, float]] = {}
-    for line in new.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if (
-            isinstance(event, dict)
-            and event.get("event") == "step"
-            and event.get("step", 0) > told.step
-        ):
+    for event in parsed(new.splitlines()):
+        if event["event"] == "step" and event.get("step", 0) > told.step:
             found[event["step"]] = _finite({name: event.get(name) for name in LOGGED})
     return sorted(found.items())
 
 
 def _scores(folder: Path | None) -> dict[str, float]:
     """A score's metrics as "task/split/metric"."""
-    made = read_json((folder or Path()) / "scores.json")
-    if folder is None or not isinstance(made, dict):
+    if folder is None or not isinstance(made := read_json(folder / "scores.json"), dict):
         return {}
     spec = (read_json(folder / "spec.json") or {}).get("spec", {})
     clean = "clean" if "leakage" in (read_json(folder / "inputs.json") or {}) else ""
     level = (spec.get("options") or {}).get("level")
     task = f"{made['task']}@{level}" if level else made["task"]
-    whose = Path(spec.get("predictions", "")).stem.replace("predictions", "")
+    whose = Path(spec.get("predictions", "")).stem.removeprefix("predictions").strip(".")
     split = "-".join(filter(None, (made["split"], spec.get("part"), clean, whose)))
     metrics: Mapping[str, Any] = made["metrics"]
     values = _finite({name: metric.get("value") for name, metric in metrics.items()})

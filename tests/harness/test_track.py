@@ -1,11 +1,13 @@
 """Trackers are told what the files say: once, as runs named by digests, and none holds a run up."""
 
 import json
+import math
 import os
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from harness.grid import load as grids
 from harness.grid.expansion import expand
 from harness.run import command
 from harness.track import sinks
+from harness.track.follow import follow
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = """\
@@ -25,6 +28,7 @@ overrides: {steps: 20, rows: 8, eval_rows: 6, world: 0.05, documents: 120}
 tables: [{id: mine, rows: [glm-large], columns: [rte, lambada]}]
 machine: {executor: inline, track: tensorboard}
 """
+ANSWERS = {"predictions.parquet": "", "unigram.parquet": "unigram", "5-gram.parquet": "5-gram"}
 Numbers = dict[str, dict[str, list[tuple[int, float]]]]  # digest -> name -> (step, value)
 
 
@@ -53,7 +57,7 @@ def files(store: Path) -> Numbers:
         of = json.loads((scores.parent / "inputs.json").read_text())["predictions"][-16:]
         made = json.loads(scores.read_text())
         spec = json.loads((scores.parent / "spec.json").read_text())["spec"]
-        model = spec["predictions"].removesuffix(".parquet").removeprefix("predictions")
+        model = ANSWERS[spec["predictions"]]
         last = found.setdefault(of, {}).get("loss", [(0, 0.0)])[-1][0]
         for name, metric in made["metrics"].items():
             if metric["value"] is not None:
@@ -202,12 +206,12 @@ def test_a_tracker_that_is_not_there_is_refused_when_the_grid_is_read(
 def test_a_tracker_that_breaks_stops_nothing(store: Path, tmp_path: Path, capfd: Any):
     grid = tmp_path / "small.yaml"
     grid.write_text(GRID.replace("[rte, lambada]", "[lambada]").replace("steps: 20", "steps: 2"))
-    (tmp_path / "store/grids/small").mkdir(parents=True)
-    (tmp_path / "store/grids/small/tensorboard").write_text("a file where its folder should be")
-    assert run(grid, tmp_path / "store") == 0
+    (tmp_path / "my store/grids/small").mkdir(parents=True)
+    (tmp_path / "my store/grids/small/tensorboard").write_text("a file where its folder should be")
+    assert run(grid, tmp_path / "my store") == 0
     said = capfd.readouterr().err
     assert "tensorboard was not told everything" in said
-    assert f"python -m harness.track {tmp_path / 'store'} small tensorboard" in said
+    assert f"python -m harness.track '{tmp_path / 'my store'}' small tensorboard" in said
 
 
 def test_a_run_without_a_tracker_imports_none_and_leaves_nothing(tmp_path: Path):
@@ -220,3 +224,71 @@ def test_a_run_without_a_tracker_imports_none_and_leaves_nothing(tmp_path: Path)
     )
     asked = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert asked.stdout.splitlines()[-1] == "end", asked.stderr
+
+
+@dataclass
+class Heard:
+    """A tracker that keeps what it is told, and breaks after a while."""
+
+    breaks_after: float = math.inf
+    told: list[tuple[str, int, dict[str, float]]] = field(default_factory=list)
+
+    def open(self, run: sinks.Tracked) -> sinks.Open:
+        return run.digest
+
+    def tell(self, opened: sinks.Open, step: int, numbers: Mapping[str, float]) -> None:
+        if len(self.told) >= self.breaks_after:
+            raise ConnectionError("the tracker is gone")
+        self.told.append((opened, step, dict(numbers)))
+
+    def close(self, opened: sinks.Open) -> None:
+        """Everything is kept already."""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A store with a finetuning of two answers, chosen and last, and one that is not begun."""
+    names = {"aa": "predictions.parquet", "bb": "predictions.last.parquet"}
+    steps = [
+        {"kind": "finetune", "name": "n", "digest": digest, "inputs": {}} for digest in ("cc", "dd")
+    ]
+    for digest, answers in names.items():
+        folder = tmp_path / "score" / f"n-{digest}"
+        folder.mkdir(parents=True)
+        scores = {"task": "rte", "split": "dev", "metrics": {"acc": {"value": 0.5}}}
+        (folder / "scores.json").write_text(json.dumps(scores))
+        (folder / "spec.json").write_text(json.dumps({"spec": {"predictions": answers}}))
+        inputs = {"predictions": "cc"}
+        steps.append({"kind": "score", "name": "n", "digest": digest, "inputs": inputs})
+    trained = tmp_path / "finetune" / "n-cc"
+    trained.mkdir(parents=True)
+    lines = [json.dumps({"event": "step", "step": at, "loss": 2.0}) for at in (1, 2, 3)]
+    (trained / "log.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    (tmp_path / "grids" / "g").mkdir(parents=True)
+    (tmp_path / "grids" / "g" / "run.json").write_text(json.dumps({"steps": steps}))
+    return tmp_path
+
+
+TOLD = [
+    *(("cc", step, {"loss": 2.0}) for step in (1, 2, 3)),
+    ("cc", 3, {"rte/dev/acc": 0.5}),
+    ("cc", 3, {"rte/dev-last/acc": 0.5}),
+]
+
+
+def test_a_step_that_is_not_begun_has_no_log_wherever_the_follower_stands(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(written / "finetune" / "n-cc")
+    heard = Heard()
+    follow(written, "g", "heard", heard, lambda: True)
+    assert heard.told == TOLD
+
+
+@pytest.mark.parametrize("count", range(len(TOLD)))
+def test_what_was_told_before_a_tracker_broke_is_not_told_again(written: Path, count: int):
+    broken, heard = Heard(breaks_after=count), Heard()
+    with pytest.raises(ConnectionError):
+        follow(written, "g", "heard", broken, lambda: True)
+    follow(written, "g", "heard", heard, lambda: True)
+    assert broken.told + heard.told == TOLD
