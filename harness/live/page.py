@@ -52,7 +52,7 @@ def grid(run: Run) -> str:
 
 def _told(run: Run) -> Mapping[str, Any]:
     """The run in a few words and numbers."""
-    until = run.ended or time.time()
+    until = run.ended or (time.time() if run.state == "running" else None)
     counts = run.counts
     return {
         "state": WORDS[run.state],
@@ -60,7 +60,7 @@ def _told(run: Run) -> Mapping[str, Any]:
         "total": len(run.steps),
         "bad": counts.get("failed", 0) + counts.get("blocked", 0),
         "began": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.began)),
-        "took": duration(until - run.began),
+        "took": duration(until - run.began) if until is not None else "",
         "left": duration(run.left) if run.left is not None else "",
     }
 

@@ -6,6 +6,7 @@ one. What a path names is looked up among what there is, so that none leads out 
 """
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,6 +62,8 @@ class Answer:
 
 def open_server(store: Path, port: int) -> tuple[ThreadingHTTPServer, str]:
     """A server that is ready to serve a store, and its address; port 0 is any free one."""
+    if not 0 <= port < 2**16:
+        raise UserError(f"port {port} cannot be served from (ports are numbers from 0 to 65535)")
     try:
         server = ThreadingHTTPServer((LOOPBACK, port), BaseHTTPRequestHandler)
     except OSError as error:
@@ -84,6 +87,10 @@ class Handler(BaseHTTPRequestHandler):
         self.site = site
         super().__init__(*rest)
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a reader that leaves early is none of ours to tell
+            super().handle()
+
     def do_GET(self) -> None:
         self._send(answer(self.site, self.path, self.headers.get("Host", "")), body=True)
 
@@ -105,7 +112,11 @@ class Handler(BaseHTTPRequestHandler):
 
 def answer(site: Site, target: str, host: str) -> Answer:
     """What is answered to a request for `target` with that Host header."""
-    _, given, *rest = [*unquote(urlsplit(target).path).split("/"), ""][:7]
+    try:
+        path = urlsplit(target).path
+    except ValueError:
+        path = ""
+    _, given, *rest = [*unquote(path).split("/"), ""][:7]
     if host.lower() not in site.hosts or not _same(given, site.token):
         return Answer(403, b"refused: open the address that `harness serve` has printed\n")
     names = state.grids(site.store)

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.run.progress import remaining, tail
+from harness.run.signals import STOPPED
+from harness.steps.step import Machine
 from harness.store import locks, runs
-from harness.store.attempts import recorded
+from harness.store.attempts import events, recorded
+from harness.store.store import listed
 from results import ledger
-from tasks.atomic import read_json
+from tasks.atomic import read_object
 
 STATES = ("done", "running", "failed", "blocked", "partial", "to do")
-SILENT = 30.0  # seconds without a heartbeat after which another machine's process is dead
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Standing:
     reason: str = ""  # of what failed or is blocked
     facts: Mapping[str, Any] = field(default_factory=dict)  # the last "step" event of its log
     curve: tuple[tuple[int, float], ...] = ()  # (step, loss)
+    before: float = 0.0  # how much of its training was behind it when the run began
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def run(store: Path, grid: str) -> Run | None:
 
 def _state(noted: Mapping[str, Any], steps: Sequence[Standing]) -> str:
     if "ended" in noted:
-        return "stopped" if noted.get("code") == 3 else "done"
+        return "stopped" if noted.get("code") == STOPPED else "done"
     if locks.gone(noted["by"]):
         return "lost"
     here = noted["by"].get("space") == locks.me()["space"]
@@ -94,10 +97,7 @@ def _state(noted: Mapping[str, Any], steps: Sequence[Standing]) -> str:
 def _standings(store: Path, noted: Mapping[str, Any]) -> tuple[Standing, ...]:
     """Every step of the plan, inputs first, so that what failed is known before what needs it."""
     planned, held = noted["steps"], set(_names(store / "locks"))
-    there = {
-        kind: {name.rsplit("-", 1)[-1]: name for name in _names(store / kind)}
-        for kind in {step["kind"] for step in planned}
-    }
+    there = {kind: listed(store / kind) for kind in {step["kind"] for step in planned}}
     missing: set[str] = set()  # what has failed, or is blocked
     found = []
     for step in planned:
@@ -120,14 +120,20 @@ def _standing(
     one = Standing(step["kind"], step["name"], step["digest"], "to do")
     if one.digest in there:
         folder = store / one.kind / there[one.digest]
-        return replace(one, state="done", curve=_curve(folder) if one.kind == "pretrain" else ())
+        one = replace(one, state="done", before=_before(folder, step, noted))
+        return replace(one, curve=_curve(folder)) if one.kind == "pretrain" else one
     failed = noted.get("failed", {})
     if one.digest in failed:
         one = replace(one, state="failed", reason=failed[one.digest])
     if f"{one.digest}.part" not in there:
         return one
     part = store / one.kind / there[f"{one.digest}.part"]
-    one = replace(one, facts=tail(part / "log.jsonl"), curve=_curve(part))
+    one = replace(
+        one,
+        facts=tail(part / "log.jsonl"),
+        curve=_curve(part),
+        before=_before(part, step, noted),
+    )
     if one.digest in held and _alive(store / "locks" / one.digest):
         return replace(one, state="running", reason="")
     last = (recorded(part) or [{}])[-1]
@@ -144,13 +150,9 @@ def _names(folder: Path) -> list[str]:
 
 
 def _alive(lock: Path) -> bool:
-    """Whether a lock's holder lives: its process, or on another machine its heartbeat."""
-    holder = read_json(lock)
-    try:
-        beaten = time.time() - lock.stat().st_mtime
-    except OSError:
-        return False
-    return isinstance(holder, dict) and not locks.gone(holder) and beaten < SILENT
+    """Whether a lock is held, by somebody living."""
+    holder = read_object(lock)
+    return bool(holder) and not locks.dead(lock, holder, Machine.lock_expiry)
 
 
 def _curve(folder: Path) -> tuple[tuple[int, float], ...]:
@@ -171,13 +173,16 @@ def _read_curve(log: Path, changed: int, size: int) -> tuple[tuple[int, float], 
 
 
 def _left(noted: Mapping[str, Any], steps: Sequence[Standing]) -> float | None:
-    """Seconds left, from the plan's estimates and what this run has taken for its steps so far."""
+    """Seconds left, from the plan's estimates and what this run has taken for its steps so far.
+
+    The work of earlier runs is in neither.
+    """
     open_, finished = 0.0, 0.0
     for step, planned in zip(steps, noted["steps"]):
         done = 1.0 if step.state == "done" else _share(step.facts)
         if planned["state"] != "done" and step.state != "blocked":
             open_ += planned["seconds"] * (1 - done)
-            finished += planned["seconds"] * done
+            finished += planned["seconds"] * max(0.0, done - step.before)
     elapsed = time.time() - float(noted["began"])
     return remaining(open_, finished, elapsed, int(noted["workers"]))
 
@@ -186,3 +191,18 @@ def _share(facts: Mapping[str, Any]) -> float:
     """How much of a step's training is behind it."""
     at, of = facts.get("step"), facts.get("of")
     return min(1.0, at / of) if isinstance(at, int) and isinstance(of, int) and of else 0.0
+
+
+def _before(folder: Path, step: Mapping[str, Any], noted: Mapping[str, Any]) -> float:
+    """How much of a step's training was behind it when the run began."""
+    if step["state"] != "partial":
+        return 0.0
+    return _share_at(folder / "log.jsonl", float(noted["began"]))
+
+
+@lru_cache(4096)
+def _share_at(log: Path, moment: float) -> float:
+    """How much of a step's training was behind it at a moment that has passed."""
+    steps = [event for event in events(log) if event["event"] == "step"]
+    earlier = [event for event in steps if event.get("time", 0.0) < moment]
+    return _share(earlier[-1]) if earlier else 0.0

@@ -62,7 +62,7 @@ def ended(command: Callable[[], int], store: str) -> int:
 def unread() -> int:
     """Whoever read the output has gone (`| head`): say no more, not even at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 3
+    return signals.STOPPED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,7 +118,7 @@ def _run(options: argparse.Namespace, command: str) -> int:
     changed = "".join(f" --set {shlex.quote(each)}" for each in options.set)
     head = f"# {options.grid}{changed}\n"
     schedule = sessions.carry_out(session, head, resume=command, quiet=options.quiet)
-    if sessions.state(schedule) == sessions.INTERRUPTED:
+    if sessions.state(schedule) == signals.STOPPED:
         done = schedule.tally()["done"]
         print(f"interrupted: {done} steps are done. Go on with: {command}", flush=True)
         report(session.store, grid.name, begun=True)

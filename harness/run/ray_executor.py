@@ -51,7 +51,7 @@ def run(
     be gone on with.
     """
     local = _address(schedule.machine) == "local"
-    guard = Guard() if local else None
+    guard = _guard() if local else None
     over = threading.Event()
     stop.at_once = True
     try:
@@ -72,6 +72,17 @@ def run(
         over.set()
         if guard is not None:
             guard.close()
+
+
+def _guard() -> Guard:
+    """The guard of a local Ray. Raises UserError where there is no place for its folder."""
+    try:
+        return Guard()
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise UserError(
+            f"there is no place for Ray's files ({error}): "
+            "let RAY_TMPDIR, or TMPDIR, name a folder that can be written to"
+        ) from None
 
 
 def _connected(schedule: Schedule, guard: Guard | None, stop: Stop, over: threading.Event) -> Any:

@@ -10,6 +10,7 @@ from harness.plan import plan as plans
 from harness.plan import power
 from harness.plan import text as planned
 from harness.plan.plan import Plan
+from harness.run import signals
 from harness.run.driver import drive
 from harness.run.scheduler import Schedule
 from harness.steps.step import Machine
@@ -18,7 +19,6 @@ from harness.store.edited import Edited
 from harness.store.store import Store
 from harness.track import beside
 
-INTERRUPTED = 3  # the exit code
 HURRIED, PATIENT = 5.0, 120.0  # seconds that a tracker has after an interruption, and at the end
 
 
@@ -82,13 +82,26 @@ def carry_out(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "grid.yaml").write_text(head + grid.text, encoding="utf-8")
     manifest.write(grid, expansion, store, *manifest.known(store, expansion.steps))
-    runs.begin(folder, session.plan.lines, session.plan.workers)
-    track = session.machine.track
-    tracker = beside.start(store.root, grid.name, track) if track else None
+    begun = runs.begin(folder, session.plan.lines, session.plan.workers)
+    code, failed = signals.STOPPED, {}  # unless it comes to its end
+    try:
+        schedule = _tracked(session, resume=resume, quiet=quiet, guest=guest)
+        manifest.write(grid, expansion, store, schedule.status, schedule.reasons)
+        code = state(schedule)
+        failed = {d: schedule.reasons[d] for d, s in schedule.status.items() if s == "failed"}
+    finally:
+        runs.end(folder, begun, code, failed)
+    return schedule
+
+
+def _tracked(session: Session, *, resume: str, quiet: bool, guest: bool) -> Schedule:
+    """Run what is left, with the tracker beside it that the machine names."""
+    store, track = session.store, session.machine.track
+    tracker = beside.start(store.root, session.grid.name, track) if track else None
     patience = HURRIED
     try:
         schedule = drive(
-            expansion.steps,
+            session.expansion.steps,
             store,
             session.machine,
             resume=resume,
@@ -96,19 +109,16 @@ def carry_out(
             quiet=quiet,
             guest=guest,
         )
-        patience = HURRIED if state(schedule) == INTERRUPTED else PATIENT
+        patience = HURRIED if state(schedule) == signals.STOPPED else PATIENT
+        return schedule
     finally:
         if tracker is not None:
             tracker.end(patience)
-    manifest.write(grid, expansion, store, schedule.status, schedule.reasons)
-    failed = [digest for digest, status in schedule.status.items() if status == "failed"]
-    runs.end(folder, state(schedule), {digest: schedule.reasons[digest] for digest in failed})
-    return schedule
 
 
 def state(schedule: Schedule) -> int:
     """The exit code: 0 everything done, 1 some cells failed, 3 interrupted and resumable."""
     tally = schedule.tally()
     if schedule.open() or tally["interrupted"]:
-        return INTERRUPTED
+        return signals.STOPPED
     return 1 if tally["failed"] or tally["blocked"] else 0

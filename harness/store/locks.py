@@ -50,7 +50,8 @@ def take(path: Path, session: str, expiry: float) -> str | None:
                 other = read_object(path)
                 if not other and not path.exists():  # released in this moment
                     continue
-                if not _dead(path, other, session, expiry, mine):
+                own = other.get("session") == session
+                if not own and not dead(path, other, expiry, mine):
                     return _sentence(path, other, mine)
                 _replace(path, other, mine, expiry)
                 if (now := read_object(path)) and now.get("since") == holder["since"]:
@@ -94,22 +95,11 @@ def _beat() -> None:
                 os.utime(path)
 
 
-def waiting_for(path: Path) -> str | None:
-    """Who holds the lock, as one sentence; None when nobody does."""
-    other = read_object(path)
-    if not other and not path.exists():
-        return None
-    probe = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    probe.touch()
-    try:
-        return _sentence(path, other, probe)
-    finally:
-        probe.unlink(missing_ok=True)
+def dead(path: Path, other: dict[str, Any], expiry: float, probe: Path | None = None) -> bool:
+    """Whether a lock's holder is: its process is gone or, elsewhere, its heartbeat has expired.
 
-
-def _dead(path: Path, other: dict[str, Any], session: str, expiry: float, probe: Path) -> bool:
-    if other.get("session") == session:
-        return True
+    The heartbeat's age is that of `_age`, which a `probe` makes exact.
+    """
     return gone(other) or (other.get("space") != _space() and _age(path, probe) > expiry)
 
 
@@ -140,9 +130,12 @@ def _replace(path: Path, other: dict[str, Any], mine: Path, expiry: float) -> No
         guard.unlink(missing_ok=True)
 
 
-def _age(path: Path, probe: Path) -> float:
-    """Seconds since the last heartbeat by the file system's own clock, not this machine's."""
+def _age(path: Path, probe: Path | None) -> float:
+    """Seconds since the last heartbeat, by the file system's own clock, which touching a `probe`
+    tells; whoever may write none goes by this machine's."""
     try:
+        if probe is None:
+            return time.time() - path.stat().st_mtime
         os.utime(probe)
         return probe.stat().st_mtime - path.stat().st_mtime
     except OSError:

@@ -15,8 +15,8 @@ from tasks.atomic import read_json, read_object, write_json
 FILE = "run.json"
 
 
-def begin(folder: Path, lines: Sequence[Line], workers: int) -> None:
-    """Note who runs the grid from now on, and every step of it, inputs first."""
+def begin(folder: Path, lines: Sequence[Line], workers: int) -> Mapping[str, Any]:
+    """Note who runs the grid from now on, and every step of it, inputs first; the note."""
     steps = [
         {
             "kind": line.step.kind,
@@ -30,11 +30,15 @@ def begin(folder: Path, lines: Sequence[Line], workers: int) -> None:
     ]
     noted = {"by": locks.me(), "began": time.time(), "workers": workers, "steps": steps}
     write_json(folder / FILE, noted)
+    return noted
 
 
-def end(folder: Path, code: int, failed: Mapping[str, str]) -> None:
-    """Note the run's end: its exit code, and by digest what failed and why."""
+def end(folder: Path, begun: Mapping[str, Any], code: int, failed: Mapping[str, str]) -> None:
+    """Note the end of the run that began with this note: its exit code, and by digest what failed
+    and why. Where another has begun since, the note is that one's and stays as it is."""
     noted = read_object(folder / FILE)
+    if any(noted.get(key) != begun[key] for key in ("by", "began")):
+        return
     ended = {"ended": time.time(), "code": code, "failed": dict(failed)}
     write_json(folder / FILE, {**noted, **ended})
 

@@ -5,16 +5,19 @@ import json
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from harness.errors import UserError
 from harness.live import page, server, state
 from harness.store import runs
 
@@ -135,7 +138,7 @@ def test_nothing_is_told_without_the_token_or_under_another_name(serving: Served
     token = serving.token
     assert len(token) >= 32
     wrong = (f"/{token[:-1]}/", f"/{token}x/", f"/x/{token}/", f"/?{token}")
-    for path in ("/", "/small/", "*", *wrong):
+    for path in ("/", "/small/", "*", "//[", "http://[/", *wrong):
         status, text, _ = serving.ask(path)
         assert status == 403 and "store" not in text
     for host in ("evil.example", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example:80"):
@@ -176,10 +179,80 @@ def test_no_path_leads_out_of_the_reports(tmp_path: Path, serving: Served):
         assert status in (403, 404) and "secret" not in text and "format" not in text, path
 
 
+def test_a_reader_who_leaves_early_is_nothing_to_tell(tmp_path: Path, serving: Served):
+    tables = tmp_path / "store" / "grids" / "g" / "tables"
+    tables.mkdir(parents=True)
+    (tables / "index.html").write_bytes(b"x" * 2**25)  # more than a connection's buffers hold
+    runs.begin(tables.parent, [], 1)
+    where = urlsplit(serving.address)
+    whole = f"GET {where.path}grids/g/tables/index.html HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n"
+    for asked in (whole, whole[:9]):
+        reader = socket.create_connection((where.hostname, where.port), timeout=20)
+        reader.sendall(asked.encode())
+        if asked == whole:
+            reader.recv(1)  # the answer is on its way
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reader.close()  # with a reset
+    assert "grids/g/" in serving.page()  # and the server has said nothing, as `serving` looks
+
+
 def test_what_a_page_may_do_is_said_with_it(serving: Served):
     _, _, headers = serving.ask(f"/{serving.token}/")
     assert headers["Referrer-Policy"] == "no-referrer" and headers["Cache-Control"] == "no-store"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def begun(store: Path, *steps: Mapping[str, object], ago: float = 0.0, **changed: object) -> Path:
+    """The note of a run of a grid "g" that began a while ago, by this process."""
+    folder = store / "grids" / "g"
+    folder.mkdir(parents=True, exist_ok=True)
+    runs.begin(folder, [], 1)
+    noted = json.loads((folder / runs.FILE).read_text())
+    noted |= {"began": noted["began"] - ago, "steps": steps, **changed}
+    (folder / runs.FILE).write_text(json.dumps(noted))
+    return folder / runs.FILE
+
+
+def test_what_a_run_took_is_told_while_somebody_can_know_it(tmp_path: Path):
+    note = begun(tmp_path, ago=300)
+    by = json.loads(note.read_text())["by"]
+    for state_of, changed, took in (
+        ("running", {}, "5 min"),
+        ("lost", {"by": by | {"start": "another process of this pid"}}, None),
+        ("silent", {"by": by | {"space": "another machine"}}, None),
+    ):
+        begun(tmp_path, ago=300, **changed)
+        run = state.run(tmp_path, "g")
+        assert run is not None and run.state == state_of
+        shown = re.findall(r"<dt>took</dt><dd>(.*?)</dd>", page.grid(run))
+        assert shown == ([took] if took else [])
+
+
+def test_the_time_left_is_judged_by_what_this_run_has_done(tmp_path: Path):
+    # A step of 1000 s was 90 % done; 100 s later it is 95 % done: that is twice as slow as planned.
+    step = {"kind": "pretrain", "name": "n", "digest": "aa", "inputs": {}, "seconds": 1000.0}
+    begun(tmp_path, step | {"state": "partial"}, ago=100)
+    part = tmp_path / "pretrain" / "n-aa.part"
+    part.mkdir(parents=True)
+    events = [
+        {"event": "step", "step": at, "of": 100, "loss": 1.0, "time": time.time() - ago}
+        for at, ago in ((1, 9000), (90, 1000), (91, 80), (95, 0))
+    ]
+    (part / "log.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    run = state.run(tmp_path, "g")
+    assert run is not None and run.left is not None and 50 < run.left < 100
+    # Begun by this run, the same step is 95 % done in a tenth of its time.
+    begun(tmp_path, step | {"state": "to run"}, ago=100)
+    run = state.run(tmp_path, "g")
+    assert run is not None and run.left is not None and run.left < 10
+
+
+def test_a_run_ends_its_own_note_and_no_other(tmp_path: Path):
+    first, second = runs.begin(tmp_path, [], 1), runs.begin(tmp_path, [], 2)
+    runs.end(tmp_path, first, 0, {})
+    assert runs.read(tmp_path) == second
+    runs.end(tmp_path, second, 1, {"aa": "why"})
+    assert (runs.read(tmp_path) or {}).items() >= {"code": 1, "failed": {"aa": "why"}}.items()
 
 
 def test_what_failed_is_said_with_its_reason_and_what_it_blocks(tmp_path: Path):
@@ -201,7 +274,8 @@ def test_what_failed_is_said_with_its_reason_and_what_it_blocks(tmp_path: Path):
     part = tmp_path / "tokens" / "n-bb.part"
     part.mkdir(parents=True)
     (tmp_path / "corpus" / "n-aa").mkdir(parents=True)
-    failed = {"outcome": "failed", "reason": "the disk <i>burns", "ended": noted["began"] + 1}
+    failed = {"began": noted["began"], "outcome": "failed", "reason": "the disk <i>burns"}
+    failed["ended"] = noted["began"] + 1
     (part / "attempts.json").write_text(json.dumps([failed]))
     run = state.run(tmp_path, "g")
     assert run is not None and [s.state for s in run.steps] == [
@@ -222,6 +296,9 @@ def test_what_failed_is_said_with_its_reason_and_what_it_blocks(tmp_path: Path):
 def test_a_store_that_is_none_and_a_port_that_is_taken_are_refused(tmp_path: Path):
     done = started("harness", "serve", tmp_path)
     assert "is no store" in done.communicate(timeout=20)[0] and done.returncode == 2
+    for port in (99999, -1):
+        with pytest.raises(UserError, match=f"port {port} cannot be served from"):
+            server.open_server(tmp_path, port)
     held, address = server.open_server(tmp_path, 0)
     with held:
         (tmp_path / "store.json").write_text('{"format": 1}')

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.live import state
 from harness.run.signals import Stop
 
 GRID = {
@@ -54,6 +55,17 @@ def test_a_mistake_is_raised_and_not_printed(tmp_path: Path, capfd):
     with pytest.raises(harness.UserError, match="no YAML file could have"):
         harness.plan({"tables": [object()]})
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_run_that_breaks_off_has_ended_though_its_process_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("RAY_TMPDIR", "/not/there")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(harness.UserError, match=r"Ray's files \(.*/not/there.*let RAY_TMPDIR"):
+        harness.run(GRID, store=tmp_path, executor="ray")
+    run = state.run(tmp_path, "small")
+    assert run is not None and run.state == "stopped" and run.ended
 
 
 def test_a_guest_interrupts_and_never_ends_the_process(tmp_path: Path):
