@@ -19,13 +19,14 @@ from tests.glm import learning
 def main() -> None:
     """Train, ask and print a line for each system and style."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("systems", nargs="*", help="names; by default all")
+    names = list(VARIANTS)
+    parser.add_argument("--systems", nargs="+", default=names, choices=names, metavar="SYSTEM")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--hidden", type=int, default=64)
     options = parser.parse_args()
     one_thread()
     print(f"{'system':28}{'loss':>7}{'unigram':>9}  {'style':14}{'accuracy':>9}{'CPU s':>8}")
-    for name in options.systems or VARIANTS:
+    for name in options.systems:
         layout = VARIANTS[name].objective.layout
         for style in fitting(TASKS["rte"].styles, layout):
             if not REQUIREMENTS[style].trained:

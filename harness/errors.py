@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 
 from glm.training.session import Diverged, Interrupted
-from tasks.errors import UserError
+from tasks.errors import UserError, out_of_memory
 
 __all__ = [
     "Diverged",
@@ -35,8 +35,9 @@ class OutOfMemory(Exception):
     """Memory ran out on the device or the host; the message names the peak, if it is known."""
 
 
-class TimeLimit(Exception):
-    """The step ran past its time limit."""
+class TimeLimit(BaseException):
+    """The step ran past its time limit. It is raised wherever the step is just then, so that no
+    `except Exception` on its way, ours or a library's, may take it for a fault of its own."""
 
 
 class StoreDamaged(Exception):
@@ -44,10 +45,8 @@ class StoreDamaged(Exception):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` means that a device or the host ran out of memory (torch is not imported)."""
-    if isinstance(error, OutOfMemory | MemoryError):
-        return True
-    if type(error).__name__ == "OutOfMemoryError":  # torch's and Ray's, by name: neither is here
+    """Whether `error` means that a device or the host ran out of memory."""
+    if isinstance(error, OutOfMemory) or out_of_memory(error):
         return True
     text = str(error)
     return isinstance(error, RuntimeError) and (

@@ -12,6 +12,12 @@ class Absent(Exception):
     """A metric cannot be computed, and why; it is then shown as absent, never as a number."""
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether `error` means that a device or the host ran out of memory (torch is not imported)."""
+    # Torch's and Ray's by name: neither is here.
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """ "; did you mean `x`?" with the nearest known names, or what there is when few."""
     known = [str(each) for each in known]

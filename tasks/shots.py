@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tasks.errors import UserError
-from tasks.spec import Blank, Cloze, How, Part, Row, Task, questions
+from tasks.spec import Blank, Cloze, How, Part, Question, Row, Task, questions
 
 SEPARATOR = "\n\n"
 MOST = 64
@@ -56,7 +56,15 @@ def filled(question: Cloze) -> str:
     return text.strip()
 
 
-def prompted(question: Cloze, shots: Sequence[str]) -> Cloze:
-    """The question after its shots, each of which is a part that is there whole or not at all."""
+def prompted(question: Question, shots: Sequence[str]) -> Cloze:
+    """The question after its shots, each of which is a part that is there whole or not at all.
+
+    Raises `UserError` for a question that has no blank with candidates.
+    """
+    if not isinstance(question, Cloze):
+        raise UserError(
+            f"question {question.id} is no cloze but a {type(question).__name__}, and shots come "
+            "before a blank with candidates: leave out `shots`, or ask the task as a cloze"
+        )
     before = tuple(Part(shot + SEPARATOR, cut=WHOLE) for shot in shots)
     return replace(question, text=before + question.text)

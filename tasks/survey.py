@@ -73,7 +73,8 @@ def beside(task: Task, root: str) -> list[Path]:
 def _checked(task: Task, split: str, files: tuple[Path, ...]) -> Found:
     labelled = split in ("train", "dev")
     try:
-        rows, faults = checked(task, task.read(files), task.rows, labelled=labelled)
+        name = ", ".join(map(str, files))
+        rows, faults = checked(name, task, task.read(files), task.rows, labelled=labelled)
     except UserError as error:
         return Found(task, split, files, 0, 0, (), damage=str(error))
     groups = len({row[task.grouped_by] for row in rows}) if task.grouped_by != "id" else 0

@@ -311,6 +311,15 @@ def _transformers() -> Iterator[Case]:
         "no name of its kind": {"model_type": ["gpt2"]},
         "an architecture of another kind": {"architectures": [7], "model_type": "mine"},
         "half a width": {"n_embd": 32.5},
+        "groups of layers without end": {"model_type": "albert", "num_hidden_groups": 10**9},
+        "layers without end, one level down": {
+            "model_type": "gemma3",
+            "text_config": {"num_hidden_layers": 10**9},
+        },
+        "layers without end, in a list": {
+            "model_type": "gpt_neo",
+            "attention_types": [[["global"], 10**9]],
+        },
     }
     for name, changed in changes.items():
         yield f"config.json: {name}", lambda f, c=changed: write(f, c, {}), opened

@@ -119,6 +119,11 @@ class EncoderDecoder(nn.Module):
         if batch.written:
             written_BCH = self._write(both.written, both.read.document_BT, seen_BAH, backend)
             states_BXH = torch.cat([seen_BAH, written_BCH], 1)
+        elif torch.is_grad_enabled():
+            # Nothing is written, and still every weight has a gradient: data-parallel processes
+            # wait for the gradients of one another.
+            unused = sum(weights.sum() for weights in self.decoder.parameters())
+            states_BXH = states_BXH + 0.0 * unused
         index_BTH = both.column_BT[:, :, None].expand(-1, -1, states_BXH.shape[2])
         return states_BXH.gather(1, index_BTH)
 

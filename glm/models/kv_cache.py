@@ -106,6 +106,8 @@ class PairCache:
         q_SNKD = q_RN1D.view(S, K, *q_RN1D.shape[1::2]).transpose(1, 2)
         scores_SNKT = (q_SNKD * q_SNKD.shape[-1] ** -0.5) @ self.keys[layer]
         hidden_S11T = self.hidden_ST[:, None, None]
+        # Where nothing was read, attention comes to nothing, as in `cross_attention.crossed`.
         weights_SNKT = scores_SNKT.masked_fill_(hidden_S11T, -torch.inf).softmax(-1)
+        weights_SNKT = weights_SNKT.masked_fill_(hidden_S11T, 0.0)
         attended_SNKD = weights_SNKT @ self.values[layer]
         return attended_SNKD.transpose(1, 2).flatten(0, 1)[:, :, None]

@@ -60,7 +60,8 @@ def tensors(batch: Any, device: torch.device | str = "cpu") -> Tensors:
         tensor = torch.as_tensor(array)
         return tensor.pin_memory().to(device, non_blocking=True) if cuda else tensor.to(device)
 
-    arrays = {field.name: move(getattr(batch, field.name)) for field in fields(Tensors)[:-2]}
+    names = [field.name for field in fields(Tensors) if field.name not in ("read", "written")]
+    arrays = {name: move(getattr(batch, name)) for name in names}
     # Counted here, so that no model waits for a device to learn how wide its grids are.
     read, written = parts(np.asarray(batch.document_BT), np.asarray(batch.branch_BT))
     return Tensors(**arrays, read=read, written=written)

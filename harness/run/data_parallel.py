@@ -80,7 +80,7 @@ def pretrain(spec: Pretrain, work: Work) -> None:
             trainer.fit()
     except Exception as error:
         if not type(error).__module__.startswith("ray."):
-            raise  # the step's time limit, or a bug of ours
+            raise  # a bug of ours
         failure = error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -31,7 +31,7 @@ from tasks import shots
 from tasks.atomic import write_facts
 from tasks.blind import blinded
 from tasks.errors import UserError
-from tasks.spec import Cloze, How, Question, questions
+from tasks.spec import How, Question, questions
 
 if TYPE_CHECKING:
     from harness.steps.finetune import Finetune, ZeroShot
@@ -196,7 +196,7 @@ def _prompted(spec: "ZeroShot", work: Work, asked: Sequence[Question]) -> Sequen
     how = How(way, True, spec.pattern, spec.mode, options=spec.options)
     rows = list(read_rows(work.inputs["dataset"] / "train.jsonl"))
     examples = shots.drawn(known.tasks[spec.task], rows, how, spec.shots, spec.seed)
-    return [shots.prompted(q, examples) for q in asked if isinstance(q, Cloze)]
+    return [shots.prompted(q, examples) for q in asked]
 
 
 def _cut(items: Sequence[Item]) -> int:

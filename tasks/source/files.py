@@ -27,7 +27,7 @@ SUFFIXES = ("", ".xz", ".gz")
 # No data set here comes near these; what does is an accident or an attack, and fills the memory.
 LONGEST_LINE = 8 * 2**20  # bytes
 LARGEST_JSON = 64 * 2**20  # bytes of a file that is one JSON value,
-MOST_VALUES = 4_000_000  # and values in it: an empty list takes thirty times its text
+MOST_SIGNS = 4_000_000  # and commas and brackets in it: an empty list takes thirty times its text
 MOST_PACKED = 200  # how much smaller than its text a file may be,
 LARGEST_UNPACKED = 64 * 2**20  # if that has more bytes than these
 DEEPEST = 32  # levels of a record
@@ -137,9 +137,16 @@ def whole_json(path: Path) -> Any:
     with opened(path) as stream:
         content = stream.read(LARGEST_JSON + 1)
     if len(content) > LARGEST_JSON:
-        raise BadRow(f"too large: more than {LARGEST_JSON} bytes; write its records as JSON lines")
-    if sum(content.count(sign) for sign in (b",", b"[", b"{")) > MOST_VALUES:
-        raise BadRow(f"too large: more than {MOST_VALUES} values")
+        raise BadRow(
+            f"too large: more than {LARGEST_JSON:,} bytes; write its records as JSON lines"
+        )
+    # A bound on its values before any of them is made; those inside a text count as well.
+    signs = sum(content.count(sign) for sign in (b",", b"[", b"{"))
+    if signs > MOST_SIGNS:
+        raise BadRow(
+            f"too large: {signs:,} commas and opening brackets, in its texts too, at most "
+            f"{MOST_SIGNS:,}; write its records as JSON lines"
+        )
     return _value(content)
 
 

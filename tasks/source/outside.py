@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from tasks.errors import UserError
+from tasks.errors import UserError, out_of_memory
 from tasks.source import files
 from tasks.source.faults import shown
 
@@ -41,12 +41,17 @@ def lines(path: Path, what: str, most: int) -> Iterator[str]:
 
 @contextmanager
 def parsing(path: Path, what: str) -> Iterator[None]:
-    """Turns what a foreign parser raises into a `UserError`: a bad file has no type of its own."""
+    """Turns what a foreign parser raises into a `UserError`: a bad file has no type of its own.
+
+    That memory ran out says nothing of the file, and is raised as it is.
+    """
     try:
         yield
     except UserError:
         raise
     except Exception as error:
+        if out_of_memory(error):
+            raise
         raise UserError(_said(path, what, error)) from None
     except BaseException as error:
         if type(error).__name__ != PANIC:

@@ -4,7 +4,7 @@ Every row is checked. A bad file gives one report (line numbers, counts, the fir
 stops, or, with `on_bad_row="skip"`, gives the good rows and the ids of the others.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tasks.errors import UserError
@@ -35,40 +35,70 @@ def load(task: Task, split: str, source: Source) -> Loaded:
     Raises `UserError` for a missing or damaged file, and with a report for one with bad rows.
     """
     there = source.split(task, split)
-    rows, faults = checked(task, there.lines(), there.parse, labelled=split != "test")
     name = ", ".join(there.names)
-    if faults and source.on_bad_row != "skip":
-        raise UserError(report(name, faults, len(rows)))
+    lines, labelled = there.lines(), split != "test"
+    skipped: list[str] = []
+    if source.on_bad_row == "skip":
+        rows = []
+        for found in examined(task, lines, there.parse, labelled=labelled):
+            if isinstance(found, Fault):
+                skipped.append(found.name)
+            else:
+                rows.append(found)
+    else:
+        rows, faults = checked(name, task, lines, there.parse, labelled=labelled)
+        if faults:
+            raise UserError(report(name, faults, len(rows)))
     if not rows:
-        raise UserError(f"{name}: no good row in it ({len(faults)} bad ones).")
-    if there.wanted is not None and len(rows) + len(faults) != there.wanted:
-        raise UserError(f"{name}: {len(rows) + len(faults)} rows, not the {there.wanted} expected.")
-    skipped = tuple(fault.name for fault in faults)
-    return Loaded(rows[there.begin : there.end], skipped, there.digest, there.names)
+        raise UserError(f"{name}: no good row in it ({len(skipped):,} bad ones).")
+    count = len(rows) + len(skipped)
+    if there.wanted is not None and count != there.wanted:
+        raise UserError(f"{name}: {count} rows, not the {there.wanted} expected.")
+    return Loaded(rows[there.begin : there.end], tuple(skipped), there.digest, there.names)
 
 
 def checked(
-    task: Task, lines: Iterable[Line], parse: Parse | None = None, *, labelled: bool = True
+    name: str,
+    task: Task,
+    lines: Iterable[Line],
+    parse: Parse | None = None,
+    *,
+    labelled: bool = True,
 ) -> tuple[list[Row], list[Fault]]:
-    """Splits records into checked rows and faults; of two rows with one id the second is at fault.
+    """The rows of a file that is called `name`, and its faults; see `examined`.
+
+    Raises `UserError` where the faults are so many that they would fill the memory.
+    """
+    rows: list[Row] = []
+    faults: list[Fault] = []
+    for found in examined(task, lines, parse, labelled=labelled):
+        if not isinstance(found, Fault):
+            rows.append(found)
+        elif len(faults) < MOST:
+            faults.append(found)
+        else:
+            raise UserError(f"{report(name, faults, len(rows))}\n  Nothing more was read.")
+    return rows, faults
+
+
+def examined(
+    task: Task, lines: Iterable[Line], parse: Parse | None = None, *, labelled: bool = True
+) -> Iterator[Row | Fault]:
+    """Every row of the records, or its fault; of two rows with one id the second is at fault.
 
     `parse` turns a record into rows (default: the record is the row, its id the line number);
     `labelled` says that a row without the task's label is at fault.
     """
-    rows: list[Row] = []
-    faults: list[Fault] = []
     seen: dict[str, int] = {}
     for line in lines:
-        if len(faults) >= MOST:
-            raise UserError(f"{report('a file', faults, len(rows))}\n  Nothing more was read.")
         if line.record is None:
-            faults.append(Fault(line.number, "", line.fault, line.sample))
+            yield Fault(line.number, "", line.fault, line.sample)
             continue
         try:
             require_clean(line.record)
             found = parse(line.record) if parse else [{"id": str(line.number)} | dict(line.record)]
         except BadRow as error:
-            faults.append(Fault(line.number, "", str(error), line.sample))
+            yield Fault(line.number, "", str(error), line.sample)
             continue
         marks = {name: line.record[name] for name in MARKS if name in line.record}
         for row in found:
@@ -79,11 +109,10 @@ def checked(
             if not fault and row["id"] in seen:
                 fault = f"duplicated id: {row['id']} is also on line {seen[row['id']]}"
             if fault:
-                faults.append(Fault(line.number, row["id"], fault, line.sample))
+                yield Fault(line.number, row["id"], fault, line.sample)
             else:
                 seen[row["id"]] = line.number
-                rows.append(row)
-    return rows, faults
+                yield row
 
 
 def fingerprint(task: Task, split: str, source: Source) -> str:

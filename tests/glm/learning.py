@@ -9,17 +9,16 @@ not where its answer is, an answer that is read in the wrong place.
 """
 
 from collections import Counter
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import log
 from typing import Any
 
 import numpy as np
-import torch
 
 from ablations.systems import Variant
-from glm.adaptation.requirements import fitting
-from glm.adaptation.styles import STYLES
+from glm.adaptation.requirements import REQUIREMENTS, fitting
+from glm.adaptation.styles import STYLES, styled
 from glm.data.special import with_sentinels
 from glm.data.stream import TokenStream, batch_at, stream
 from glm.data.tokenizer import Tokenizer, train_wordpiece
@@ -78,18 +77,12 @@ def pretrained(variant: Variant, steps: int, *, hidden: int = 32, lr: float = 5e
         how = {"seed": 0, "step": step, "rows": ROWS, "length": LENGTH}
         batch = tensors(batch_at(corpus, objective, special, **how))
         value = loss(model, batch, vocabulary=special.size)
-        _update(optimiser, model, value, lr)
+        value.backward()
+        optim.clip(model, 1.0)
+        optim.update(optimiser, lr)
         last.append(value.item())
     kept = replace(tokenizer, special=special)
     return Trained(variant, model, kept, float(np.mean(last[-steps // 10 :])), unigram)
-
-
-def _update(optimiser: Any, model: Any, value: torch.Tensor, lr: float) -> None:
-    value.backward()
-    optim.set_rate(optimiser, lr)
-    optim.clip(model, 1.0)
-    optimiser.step()
-    optimiser.zero_grad()
 
 
 def rows(count: int, seed: int) -> list[dict[str, Any]]:
@@ -117,12 +110,9 @@ def accuracy(given: Trained, style_name: str, train: int = 2000, lr: float = 3e-
     """The share of 300 fresh rows answered right after three passes over `train` rows, or as soon
     as these are answered right."""
     task, layout = TASKS["rte"], given.variant.objective.at_positions(2 * LENGTH).layout
-    style: Any = STYLES[style_name]
     pool = "last" if layout.kind == "causal" else "cls"
-    wanted = {"layout": layout, "pool": pool, "dropout": 0.0}
-    known = {field.name for field in fields(style)}
-    style = replace(style, **{name: wanted[name] for name in known & wanted.keys()})
-    way = "classifier" if style_name == "classifier" else "cloze"
+    style = styled(STYLES[style_name], layout=layout, pool=pool, dropout=0.0)
+    way = REQUIREMENTS[style_name].asks
 
     def items(count: int, seed: int, training: bool) -> Any:
         how = How(way, training, 0, "")
@@ -137,7 +127,9 @@ def accuracy(given: Trained, style_name: str, train: int = 2000, lr: float = 3e-
     for _ in range(3 * train // 16):
         chosen = [learned[i] for i in shuffle.integers(len(learned), size=16)]
         value = style.loss(given.model, head, chosen, given.tokenizer)
-        _update(optimiser, network, value, lr)
+        value.backward()
+        optim.clip(network, 1.0)
+        optim.update(optimiser, lr)
         last = [*last[1:], value.item()]
         if max(last) < 0.05:  # it has been learned
             break

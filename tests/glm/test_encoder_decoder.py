@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from glm.data.example import Batch
-from glm.data.sequences import Sequence, sequence
+from glm.data.sequences import Sequence, lay, sequence
 from glm.data.stream import batch_at, stream
 from glm.generation.beam import Search, beam, fill
 from glm.generation.prompt import Prompt
@@ -131,6 +131,20 @@ def test_backends_agree_and_gradients_reach_every_weight(backend: str):
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
 
 
+def test_every_weight_has_a_gradient_where_nothing_is_written():
+    net, read = model(), question(words(9, 0))
+    read = replace(read, read_R=np.arange(9), target_R=np.full(9, -1))
+    batch = tensors(lay([read], 0))
+    assert not batch.written
+    hidden = net(batch)
+    with torch.no_grad():
+        assert torch.allclose(net(batch), hidden, atol=1e-12, rtol=0)
+    hidden.square().sum().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None, name
+        assert bool(parameter.grad.any()) == name.startswith("encoder."), name
+
+
 def prompts(openings: tuple[list[int], ...] = ([], [], [])) -> list[Prompt]:
     found = []
     for seed, (length, opening) in enumerate(zip((9, 4, 14), openings)):
@@ -153,6 +167,20 @@ def test_cached_writing_equals_reading_all_anew(openings: tuple[list[int], ...])
     for i, (one, opening) in enumerate(zip(given, openings)):
         source = one.source.tokens_L[one.source.branch_L == 0].tolist()
         anew = net.read([question(source, [*opening, *written[i].tolist()])], 0)[len(opening) :]
+        assert torch.allclose(torch.stack([s[i] for s in states]), anew, atol=1e-9, rtol=0)
+
+
+def test_an_answer_to_nothing_is_written_with_a_cache_as_without_one():
+    """Beside a source there is one of which nothing is read, so that its columns are padding."""
+    net, opening, answer = model(), [40, 41], words(5, 1)
+    sources = [question(words(6, 0), opening), question([], opening)]
+    cache = net.prefill(sources, 0, len(answer))
+    states = []
+    for used, token in enumerate(answer, len(opening)):
+        position = torch.tensor([used, used])
+        states.append(net.step(cache, torch.tensor([token, token]), position, 0 * position))
+    for i, source in enumerate((words(6, 0), [])):
+        anew = net.read([question(source, [*opening, *answer])], 0)[len(opening) :]
         assert torch.allclose(torch.stack([s[i] for s in states]), anew, atol=1e-9, rtol=0)
 
 

@@ -81,7 +81,7 @@ def test_a_decoder_scores_the_prompt_that_is_written_by_hand(gpt2, tmp_path: Pat
         words = ("home", "far away")
         shown = "".join(f"{WHO[i]} flew {words[i % 2]} .\n\n" for i in order[:2])
         answers = pd.read_parquet(step / "predictions.parquet")
-        for who, scores in zip(WHO, answers["scores"], strict=False):
+        for who, scores in zip(WHO[:3], answers["scores"], strict=True):
             expected = [score(loaded, f"{shown}{who} flew", word) for word in words]
             assert list(scores) == pytest.approx(expected, abs=1e-3)
     signatures = [json.loads(f.read_text())["metrics"]["acc"]["signature"]

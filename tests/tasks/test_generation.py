@@ -456,7 +456,7 @@ def test_rows_of_the_hub_are_rows_of_a_folder(tmp_path, task, record, wanted):
 
     pq.write_table(pa.Table.from_pylist([record]), tmp_path / "hub.parquet")
     (column,) = pq.read_table(tmp_path / "hub.parquet").to_pylist()
-    rows, faults = checked(task, [Line(1, {"id": "1"} | column)], task.hub.rows)
+    rows, faults = checked("hub.parquet", task, [Line(1, {"id": "1"} | column)], task.hub.rows)
     assert not faults and wanted.items() <= rows[0].items()
     assert rows[0]["id"] == str(record.get("id", 1))
     assert task.hub and task.ask(rows[0], SEQ2SEQ)

@@ -12,7 +12,7 @@ import pytest
 from tasks import TASKS
 from tasks.errors import UserError
 from tasks.source import files
-from tasks.source.faults import LONGEST_ID, visible
+from tasks.source.faults import LONGEST_ID, MOST, visible
 from tasks.source.folder import Folder
 from tasks.source.rows import Loaded, load
 from tasks.spec import How
@@ -203,3 +203,24 @@ def test_squads_own_format_is_looked_through_too(said: str, tmp_path: Path) -> N
     path.parent.mkdir()
     path.write_text(json.dumps(whole).replace('"BAD"', bad))
     assert f"line 2: {said}" in report("squad_qg", tmp_path)
+
+
+# ---- more faults than a file has
+
+
+def test_a_file_of_faults_is_named_and_can_be_left_out_whole_but_for_its_good_rows(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, "cb", b"{\n" * (MOST + 2) + jsonl([RECORDS["cb"]]))
+    said = report("cb", tmp_path)
+    assert said.startswith(str(tmp_path)) and "val.jsonl: 100000 bad rows beside 0" in said
+    assert said.endswith("Nothing more was read.")
+    loaded = dev("cb", tmp_path, on_bad_row="skip")
+    assert (loaded.rows, len(loaded.skipped)) == (rows("cb"), MOST + 2)
+
+
+def test_a_file_of_one_value_says_what_is_counted_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "value.json"
+    path.write_text(json.dumps({"text": "," * 4_000_000}))
+    with pytest.raises(files.BadRow, match="4,000,001 commas and opening brackets, in its texts"):
+        files.whole_json(path)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasks import TASKS, shots
 from tasks.errors import UserError
-from tasks.spec import Blank, Cloze, How, Part, questions
+from tasks.spec import Blank, Cloze, Generate, How, Part, questions
 
 TREE = {"premise": "Ann bought two hats.", "label": "not_entailment", "id": "0"}
 ROWS = [
@@ -53,6 +53,11 @@ def test_a_row_without_an_answer_is_no_shot_and_too_few_are_said():
     assert len(shots.drawn(RTE, unlabelled + ROWS[10:], How(), 2, 0)) == 2
     with pytest.raises(UserError, match="RTE: 3 shots were asked for, and 2 training rows"):
         shots.drawn(RTE, unlabelled + ROWS[10:], How(), 3, 0)
+
+
+def test_a_question_without_a_blank_is_refused_and_not_left_out():
+    with pytest.raises(UserError, match="question 7 is no cloze but a Generate"):
+        shots.prompted(Generate("7", (Blank(),)), ("first",))
 
 
 def test_a_task_that_trains_on_a_row_twice_shows_it_once():

@@ -5,6 +5,7 @@ the commit that it stands for. A folder is what `save_pretrained` writes.
 """
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -28,7 +29,7 @@ from tasks.source import outside
 WAYS = {"encoder": Encoder, "decoder": Decoder, "encoder-decoder": EncoderDecoder}
 HOW = "pip install 'transformers>=5.0'"
 READ = ("*config.json", "tokenizer.json", "*tokens*.json", "vocab.json", "*.index.json")
-LAYERS = re.compile("layer|block|depth|expert")
+LAYERS = re.compile("layer|block|depth|expert|group|stage")
 LARGEST = 2**24  # of any number in a configuration: no table has as many rows
 FEWEST = 64  # layers that a few tensors, shared by all of them, may stand for
 SHARED, SMALL = 3, 2**22  # stored once and counted again, or left out: heads, mostly
@@ -126,15 +127,27 @@ def _require_bounds(folder: Path) -> None:
         outside.json_value(file, object, "a file of a checkpoint")
     tensors = len(of_folder(folder))
     config = outside.json_value(folder / "config.json", dict, "a configuration")
-    for name, number in config.items():
-        if not isinstance(number, int) or isinstance(number, bool):
-            continue
+    for name, number in _numbers(config):
         most = max(tensors, FEWEST) if LAYERS.search(name) else LARGEST
         if number > most:
             raise UserError(
                 f"{folder / 'config.json'}: `{name[:80]}` is {str(number)[:20]}, and the weights "
                 f"are {tensors} tensors: at most {most:,}"
             )
+
+
+def _numbers(config: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """The whole numbers of a configuration with their names, those of configurations and lists
+    inside it too; a number in a list has the list's name."""
+    waiting = list(config.items())
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.items()
+        elif isinstance(value, list):
+            waiting += [(name, each) for each in value]
+        elif isinstance(value, int) and not isinstance(value, bool):
+            yield name, value
 
 
 def _require_size(folder: Path, auto: Any, config: Any) -> None:
