@@ -155,7 +155,10 @@ def gathered(metric: str, records: Sequence[Record]) -> Entry:
 
 def _clean(done: Sequence[Record], unit: str) -> Clean | None:
     """The number without leaked rows; None unless every run has it, and one has such rows."""
-    runs = [{**record, **record["clean"]} for record in done if record.get("clean")]
+    # What is known of single examples is of all of them, unless the clean ones' own are on file.
+    runs = [
+        {**record, "effects": None, **record["clean"]} for record in done if record.get("clean")
+    ]
     if not runs or len(runs) < len(done):
         return None
     n = min(run["n"] for run in runs)

@@ -131,7 +131,7 @@ def _rows(folder: Path) -> Iterator[tuple[Place, _Row]]:
     path = folder / "tables.json"
     try:
         tables = json.loads(path.read_text(encoding="utf-8"))["tables"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read as a grid's tables ({error})") from None
     for table in tables:
         if any("task" not in column for column in table["columns"]):
@@ -148,9 +148,15 @@ def _rows(folder: Path) -> Iterator[tuple[Place, _Row]]:
                 continue
             for column, entries in row["cells"].items():
                 for entry in entries:
-                    if tasks.get(column) and entry["runs"]:
+                    if tasks.get(column) and _measured(entry):
                         place = (tasks[column], entry["metric"])
                         yield place, _row(entry, source or str(folder), facts.get("scale", ""))
+
+
+def _measured(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry has numbers only: what is not finite is null in the file."""
+    values = [run["value"] for run in entry["runs"]]
+    return bool(values) and None not in (entry["mean"], *values)
 
 
 def _row(entry: Mapping[str, Any], source: str, scale: str) -> _Row:
@@ -176,7 +182,7 @@ def _row(entry: Mapping[str, Any], source: str, scale: str) -> _Row:
 def _above(entry: Mapping[str, Any]) -> bool:
     """Whether a number stands above all of its floors with its interval."""
     floors, ends = entry["floors"].values(), entry["interval"]
-    if not ends or not floors:
+    if not ends or not floors or None in (*ends, *floors):
         return False
     if entry["higher_is_better"]:
         return ends[0] > max(floors)

@@ -144,7 +144,9 @@ def measured(grid: str, expansion: Expansion, store: Store) -> dict[Place, Sprea
     entries: dict[Place, list[tuple[Entry, Entry | None]]] = {}
     for table in built:
         against = next((line for line in table.lines if line.id == table.reference), None)
-        for line in (line for line in table.lines if line.kind == "run"):
+        # A planted row is another system on purpose.
+        runs = (each for each in table.lines if each.kind == "run" and each.control != "planted")
+        for line in runs:
             for column, those in line.cells.items():
                 for index, entry in enumerate(those):
                     place = (tasks.get((table.id, column), ""), entry.metric)

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from results import report
+from results import report, statistics, tables
 from results.report import explain
 from tasks.errors import UserError
+from tests.present import present
 from tests.results.world import World, cell, column, full, row, table
 
 
@@ -179,6 +180,23 @@ def test_a_number_without_found_rows_stands_below_the_table_and_is_explained(tmp
     without = [r["cells"]["copa"][0]["without_found_rows"] for r in shown["rows"]]
     known = {"found": 4, "examples": 96, "mean": pytest.approx(58), "interval": None, "runs": 2}
     assert without == [known, None]
+
+
+def test_what_is_known_of_all_examples_is_not_said_of_the_clean_ones(tmp_path):
+    world = World(tmp_path)
+    world.tables.append(table("mine", [row("a"), row("b")], [column("copa")]))
+    for seed in (1, 2):
+        for name in ("a", "b"):
+            other = cell("mine", name, "copa", seed, score=f"score/clean-{name}-{seed}")
+            world.put(other, n=90, items=name == "a", acc=0.5 + seed / 100)
+            world.cells.pop()
+            found = {"value": 0.5 + seed / 100, "n": 90}
+            clean = {"score": other["score"], "metrics": {"acc": found}}
+            world.put(cell("mine", name, "copa", seed, clean=clean), acc=0.6 + seed / 100)
+    (built,) = tables.build(world.write(), "g")
+    with_items, without = (present(line.cells["copa"][0].clean) for line in built.lines[:2])
+    assert with_items.summary.estimand == statistics.TEXTS
+    assert without.summary.estimand == statistics.TEST_SET
 
 
 def test_control_characters_from_files_do_not_reach_the_terminal(tmp_path):

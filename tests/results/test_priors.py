@@ -95,6 +95,27 @@ def test_a_folder_without_tables_is_a_users_error(tmp_path, capsys):
     assert not out.exists()
 
 
+def test_tables_that_are_a_list_are_a_users_error(tmp_path, capsys):
+    (tmp_path / "tables.json").write_text("[]")
+    assert priors.main([str(tmp_path), "--out", str(tmp_path / "priors.yaml")]) == 2
+    assert "cannot be read as a grid's tables" in capsys.readouterr().err
+
+
+def test_numbers_that_are_not_finite_give_no_prior_and_leave_the_others(tmp_path):
+    folder = measured(tmp_path, rows="abc")
+    read = json.loads((folder / "tables.json").read_text())
+    for shown in read["tables"]:
+        first, second, *_ = shown["rows"]
+        first["cells"]["rte"][0]["mean"] = None
+        second["cells"]["rte"][0]["interval"] = [1.0, None]
+        for each in (entry for line in shown["rows"] for entry in line["cells"].get("heldout", ())):
+            for run in each["runs"]:
+                run["value"] = None
+    (folder / "tables.json").write_text(json.dumps(read))
+    found = priors.measured([folder])
+    assert found["rte", "acc"].rows == 2 and ("heldout", "ppl") not in found
+
+
 def test_tables_that_do_not_name_their_tasks_are_to_be_written_anew(tmp_path, capsys):
     folder = measured(tmp_path)
     read = json.loads((folder / "tables.json").read_text())
