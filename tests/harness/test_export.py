@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import ModelCard
 
 from glm.data import tokenizer as tokens
 from glm.models.transformer import Shape, build
@@ -13,8 +14,8 @@ from glm.objectives.blank_infilling import BlankInfilling
 from glm.objectives.causal import Causal
 from glm.training import opening
 from harness.__main__ import main
+from harness.steps.predictions import LAST, SELECT
 from tasks.checksums import FORMAT, checksums
-from tests.present import present
 
 TEXT = "the cat sat on the mat and the dog ran far away from the cat"
 
@@ -49,36 +50,80 @@ def test_each_goes_out_in_the_form_that_others_can_read(store, tmp_path, capsys)
     assert not (out / "config.json").exists()  # the library's own `glm` is another model
 
 
-def test_a_model_card_has_the_scores_that_rest_on_the_model_in_the_hubs_form(store, tmp_path):
-    for name, pretrained, kind in (("a-1", "glm-large-1", "finetune"), ("b-2", "gpt-large-2", "")):
-        answers = f"{kind or 'zeroshot'}/{name}"
-        for folder, inputs in (
-            (store / answers, {"pretrain": f"pretrain/{pretrained}"}),
-            (store / "score" / name, {"predictions": answers}),
-        ):
-            folder.mkdir(parents=True)
-            (folder / "inputs.json").write_text(json.dumps(inputs))
-        score = store / "score" / name
-        metric = {"value": 0.625, "n": 8, "signature": "acc|version:1"}
-        metrics = {"acc": metric, "f1": {**metric, "value": None}}
-        made = {"task": "rte", "split": "dev", "metrics": metrics}
-        (score / "scores.json").write_text(json.dumps(made))
-        own = {"kind": "score", "digest": name[-1], "spec": {"part": "report"}}
-        (score / "spec.json").write_text(json.dumps(own))
-        noted = {"format": FORMAT, "files": checksums(score)}
-        (score / "checksums.json").write_text(json.dumps(noted))
-    out = tmp_path / "glm"
+def put(
+    store: Path,
+    name: str,
+    pretrained: str = "glm-large-1",
+    kind: str = "finetune",
+    asked: dict[str, Any] | None = None,
+    **score: Any,
+) -> None:
+    """Put a finished score of 0.625 into the store, and the step whose answers it is of."""
+    answers, leakage = store / kind / name, score.pop("leakage", None)
+    about = {
+        answers: ({"pretrain": f"pretrain/{pretrained}"}, {"style": "cloze", **(asked or {})}),
+        store / "score" / name: (
+            {"predictions": f"{kind}/{name}"} | ({"leakage": leakage} if leakage else {}),
+            score,
+        ),
+    }
+    for folder, (inputs, spec) in about.items():
+        folder.mkdir(parents=True)
+        (folder / "inputs.json").write_text(json.dumps(inputs))
+        own = {"kind": folder.parent.name, "digest": name[-1], "spec": spec}
+        (folder / "spec.json").write_text(json.dumps(own))
+    folder = store / "score" / name
+    metric = {"value": 0.625, "n": 8, "signature": "acc|version:1"}
+    metrics = {"acc": metric, "f1": {**metric, "value": None}}
+    made = {"task": "rte", "split": "dev", "metrics": metrics}
+    (folder / "scores.json").write_text(json.dumps(made))
+    noted = {"format": FORMAT, "files": checksums(folder)}
+    (folder / "checksums.json").write_text(json.dumps(noted))
+
+
+def card(store: Path, out: Path) -> ModelCard:
+    """The card of the first model."""
     assert main(["export", "glm-large", str(out), "--store", str(store)]) == 0
-    card = ModelCard.load(out / "README.md")
-    data = card.data
-    assert isinstance(data, ModelCardData) and data.model_name == "glm-large-1"
-    (found,) = present(data.eval_results)
+    return ModelCard.load(out / "README.md")
+
+
+def test_a_model_card_has_the_scores_that_rest_on_the_model_in_the_hubs_form(store, tmp_path):
+    put(store, "a-1", asked={"seed": 3}, part="report")
+    put(store, "b-2", "gpt-large-2", "zeroshot")
+    made = card(store, tmp_path / "glm")
+    assert made.data.model_name == "glm-large-1"
+    (found,) = made.data.eval_results
     assert (found.metric_type, found.metric_value, found.dataset_split) == ("acc", 0.625, "dev")
-    assert (
-        found.task_type == "text-classification" and "the half to report on" in found.dataset_name
-    )
+    assert found.task_type == "text-classification"
+    assert found.dataset_config == "after finetuning, style cloze, the half to report on, seed 3"
     assert found.metric_name == "acc after finetuning, 8 examples"
-    assert "The 1 results above" in card.text
+    assert "The 1 results above" in made.text
+
+
+def test_a_model_card_leaves_out_what_does_not_report_on_the_model(store, tmp_path):
+    put(store, "reported-1")
+    put(store, "blind-2", asked={"blind": True})
+    put(store, "last-3", predictions=LAST)
+    put(store, "chosen-on-4", predictions=SELECT)
+    put(store, "half-5", part="select")
+    put(store, "clean-6", leakage="leakage/rte-1")
+    (found,) = card(store, tmp_path / "glm").data.eval_results
+    assert found.metric_args == {"score": "reported-1"}
+
+
+def test_no_two_results_of_a_model_card_look_like_one(store, tmp_path):
+    put(store, "a-1", asked={"seed": 0, "lr": 1e-5, "epochs": 4})
+    put(store, "b-2", asked={"seed": 0, "lr": 2e-5, "epochs": 4}, options={"level": "high"})
+    put(store, "c-3", asked={"seed": 1, "lr": 1e-5, "epochs": 4}, part="report")
+    put(store, "d-4", kind="zeroshot", asked={"seed": 0})
+    results = card(store, tmp_path / "glm").data.eval_results
+    assert {each.dataset_config for each in results} == {
+        "after finetuning, style cloze, seed 0, lr 1e-05",
+        "after finetuning, style cloze, level high, seed 0, lr 2e-05",
+        "after finetuning, style cloze, the half to report on, seed 1, lr 1e-05",
+        "zero-shot, style cloze, seed 0",
+    }
+    assert len({each.unique_identifier for each in results}) == 4
 
 
 def test_what_cannot_go_out_is_said(store, tmp_path, capsys):
