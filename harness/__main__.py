@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     schema.add_argument("out", nargs="?", help="a file to write (default: standard output)")
     listed = command("list", _list, "What a grid may name, a line each.", grid=False)
     listed.add_argument("kind", nargs="?", choices=LISTED, help="of these only")
-    out = command("export", _export, "A pretraining as a folder for others.", grid=False)
+    out = command(
+        "export", _export, "A pretrained or finetuned model as a folder for others.", grid=False
+    )
     out.add_argument("step", help="its folder, or its name in the store")
     out.add_argument("out", help="a folder that is not there yet")
     verify = command("verify", _verify, "Read every result in a store and check it.", grid=False)

@@ -13,6 +13,7 @@ that a grid's `checkpoint` reads. A head without an equal goes beside its body a
 `head.safetensors`.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from glm.objectives import asked
 from harness import model_card
 from harness.errors import UserError
 from harness.steps.kept import WEIGHTS
-from tasks.atomic import read_json
+from tasks.atomic import as_umask_has_it, read_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,14 +44,23 @@ def export(step: str, out: Path, root: Path) -> str:
 
     `step` is its folder, or the beginning or end of its name below `pretrain/` or `finetuned/`.
     """
+    folder = found(step, root, "pretrain", "finetuned")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} is there already: name a folder that is not")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (NotADirectoryError, FileExistsError, PermissionError) as error:
+        raise UserError(f"no folder {out} can be made: {error.strerror}") from None
+    said = _finetuned(folder, out) if (folder / WEIGHTS).is_dir() else _pretrained(folder, out)
+    for file in out.glob("*.safetensors"):
+        as_umask_has_it(file)
+    return said
+
+
+def _pretrained(folder: Path, out: Path) -> str:
+    """A pretraining, and what it scored."""
     from glm.training.opening import opened
 
-    folder = found(step, root, "pretrain", "finetuned")
-    if out.exists() and any(out.iterdir()):
-        raise UserError(f"{out} is there already: name a folder that is not")
-    out.mkdir(parents=True, exist_ok=True)
-    if (folder / WEIGHTS).is_dir():
-        return _finetuned(folder, out)
     said = _ours(folder, folder, opened(folder), out)
     model_card.write(out, folder, folder.parents[1])
     return said
@@ -156,9 +166,10 @@ def _labels(finetuned: Path) -> dict[int, str]:
 def found(step: str, root: Path, *kinds: str) -> Path:
     """The folder of a store's finished step of these kinds: itself, or by a part of its name.
 
-    Raises `UserError` where there is none, or several.
+    It is absolute: the store around it is looked for above it. Raises `UserError` where there is
+    none, or several.
     """
-    folder = Path(step)
+    folder = Path(os.path.abspath(step))
     if _holds(folder):
         return folder
     kind, _, name = step.rpartition("/")
@@ -169,7 +180,7 @@ def found(step: str, root: Path, *kinds: str) -> Path:
         names = ", ".join(f"{p.parent.name}/{p.name}" for p in matching or there) or "none"
         what = "several models are" if matching else "no finished model is"
         raise UserError(f"{root}: {what} called {step!r}: {names}")
-    return matching[0]
+    return Path(os.path.abspath(matching[0]))
 
 
 def _holds(folder: Path) -> bool:

@@ -9,18 +9,12 @@ a `Harness(...)` is given to `lm_eval.simple_evaluate` as it is. A text is score
 likelihood of it, from left to right; GLM continues a text in a blank at its end.
 """
 
+import sys
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 import torch
-from lm_eval.api.instance import Instance  # pyright: ignore[reportMissingImports]
-from lm_eval.api.model import LM  # pyright: ignore[reportMissingImports]
-from lm_eval.api.registry import register_model  # pyright: ignore[reportMissingImports]
-from lm_eval.utils import (  # pyright: ignore[reportMissingImports]
-    get_rolling_token_windows,
-    make_disjoint_window,
-)
 
 from glm.adaptation.comparison import ComparisonStyle
 from glm.adaptation.encoding import Source
@@ -35,6 +29,21 @@ from glm.training.device import device_of
 from glm.training.opening import opened
 from harness.export import found
 from tasks.errors import UserError
+
+try:
+    from lm_eval.api.instance import Instance  # pyright: ignore[reportMissingImports]
+    from lm_eval.api.model import LM  # pyright: ignore[reportMissingImports]
+    from lm_eval.api.registry import register_model  # pyright: ignore[reportMissingImports]
+    from lm_eval.utils import (  # pyright: ignore[reportMissingImports]
+        get_rolling_token_windows,
+        make_disjoint_window,
+    )
+except ImportError as error:
+    MISSING = f"lm-eval is not here ({error}): pip install 'lm-eval>=0.4.13'"
+    if __name__ == "__main__":
+        print(MISSING, file=sys.stderr)
+        sys.exit(2)
+    raise ImportError(MISSING) from error
 
 NAME = "glm_harness"
 SPECIAL = 4  # positions kept free of a text: what opens and closes it, and the blank
@@ -172,8 +181,18 @@ def register() -> None:
     register_model(NAME)(Harness)
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Run `lm-eval`'s program; returns the exit code."""
     from lm_eval.__main__ import cli_evaluate  # pyright: ignore[reportMissingImports]
 
     register()
-    cli_evaluate()
+    try:
+        cli_evaluate()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,8 +2,8 @@
 
 `model-index` holds a result for every score of the store that reports on the model: none of a
 control, of the last epoch where another was chosen, of what settings were chosen on, or of the same
-answers without leaked rows. Most are of a finetuned copy of it, and say so: the exported weights are
-those before.
+answers without leaked rows. Most are of a finetuned copy of it, and say so: the exported weights
+are those before.
 """
 
 import json

@@ -27,6 +27,15 @@ def put(part: Path, path: Path, *, lasting: bool = False) -> None:
     part.replace(path)
 
 
+def as_umask_has_it(path: Path) -> None:
+    """Give a file the mode of any new one there: some libraries make theirs for their owner
+    alone."""
+    probe = path.with_name(f".{path.name}.{os.getpid()}.mode")
+    probe.touch()
+    path.chmod(probe.stat().st_mode)
+    probe.unlink()
+
+
 def write_json(path: Path, value: object, *, lasting: bool = False) -> None:
     """Write a value as `as_json` has it, whole or not at all."""
     write(path, as_json(value).encode(), lasting=lasting)

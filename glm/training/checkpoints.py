@@ -211,9 +211,7 @@ def _read(path: Path, device: torch.device | str) -> dict[str, Tensor]:
 
 def _write(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> str:
     part = folder / f"{name}.part"
-    part.touch()
-    mode = part.stat().st_mode  # as umask gives it: the library makes files for their owner alone
     save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, part)
-    part.chmod(mode)
+    atomic.as_umask_has_it(part)
     atomic.put(part, folder / name, lasting=True)
     return name

@@ -1,11 +1,14 @@
 """`python -m harness export`: a store's pretraining as a folder for others."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import ModelCard
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from glm.data import tokenizer as tokens
 from glm.models.transformer import Shape, build
@@ -81,23 +84,30 @@ def put(
     (folder / "checksums.json").write_text(json.dumps(noted))
 
 
-def card(store: Path, out: Path) -> ModelCard:
-    """The card of the first model."""
+def results(folder: Path) -> list[EvalResult]:
+    """What the card in a folder has in `model-index`."""
+    data = ModelCard.load(folder / "README.md").data
+    assert isinstance(data, ModelCardData)
+    return data.eval_results or []
+
+
+def exported(store: Path, out: Path) -> list[EvalResult]:
+    """The same of the first model."""
     assert main(["export", "glm-large", str(out), "--store", str(store)]) == 0
-    return ModelCard.load(out / "README.md")
+    return results(out)
 
 
 def test_a_model_card_has_the_scores_that_rest_on_the_model_in_the_hubs_form(store, tmp_path):
     put(store, "a-1", asked={"seed": 3}, part="report")
     put(store, "b-2", "gpt-large-2", "zeroshot")
-    made = card(store, tmp_path / "glm")
-    assert made.data.model_name == "glm-large-1"
-    (found,) = made.data.eval_results
+    (found,) = exported(store, tmp_path / "glm")
     assert (found.metric_type, found.metric_value, found.dataset_split) == ("acc", 0.625, "dev")
     assert found.task_type == "text-classification"
     assert found.dataset_config == "after finetuning, style cloze, the half to report on, seed 3"
     assert found.metric_name == "acc after finetuning, 8 examples"
-    assert "The 1 results above" in made.text
+    card = ModelCard.load(tmp_path / "glm/README.md")
+    assert "model-index:\n- name: glm-large-1\n" in str(card)
+    assert "The 1 results above" in card.text
 
 
 def test_a_model_card_leaves_out_what_does_not_report_on_the_model(store, tmp_path):
@@ -107,7 +117,7 @@ def test_a_model_card_leaves_out_what_does_not_report_on_the_model(store, tmp_pa
     put(store, "chosen-on-4", predictions=SELECT)
     put(store, "half-5", part="select")
     put(store, "clean-6", leakage="leakage/rte-1")
-    (found,) = card(store, tmp_path / "glm").data.eval_results
+    (found,) = exported(store, tmp_path / "glm")
     assert found.metric_args == {"score": "reported-1"}
 
 
@@ -116,14 +126,14 @@ def test_no_two_results_of_a_model_card_look_like_one(store, tmp_path):
     put(store, "b-2", asked={"seed": 0, "lr": 2e-5, "epochs": 4}, options={"level": "high"})
     put(store, "c-3", asked={"seed": 1, "lr": 1e-5, "epochs": 4}, part="report")
     put(store, "d-4", kind="zeroshot", asked={"seed": 0})
-    results = card(store, tmp_path / "glm").data.eval_results
-    assert {each.dataset_config for each in results} == {
+    found = exported(store, tmp_path / "glm")
+    assert {each.dataset_config for each in found} == {
         "after finetuning, style cloze, seed 0, lr 1e-05",
         "after finetuning, style cloze, level high, seed 0, lr 2e-05",
         "after finetuning, style cloze, the half to report on, seed 1, lr 1e-05",
         "zero-shot, style cloze, seed 0",
     }
-    assert len({each.unique_identifier for each in results}) == 4
+    assert len({each.unique_identifier for each in found}) == 4
 
 
 def test_what_cannot_go_out_is_said(store, tmp_path, capsys):
@@ -134,3 +144,32 @@ def test_what_cannot_go_out_is_said(store, tmp_path, capsys):
     (tmp_path / "full/file").touch()
     options = ["export", "gpt-large", str(tmp_path / "full"), "--store", str(store)]
     assert main(options) == 2 and "is there already" in capsys.readouterr().err
+    for out, said in (("file", "is there already"), ("file/below", "Not a directory")):
+        options = ["export", "gpt-large", str(tmp_path / "full" / out), "--store", str(store)]
+        assert main(options) == 2 and said in capsys.readouterr().err
+
+
+def test_a_folder_is_found_from_inside_the_store(store, tmp_path, monkeypatch):
+    put(store, "a-1")
+    monkeypatch.chdir(store / "pretrain")
+    assert main(["export", "glm-large-1", str(tmp_path / "out")]) == 0
+    assert results(tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["glm-large", "gpt-large"])
+def test_weights_have_the_mode_that_umask_gives(store, tmp_path, name):
+    before = os.umask(0o027)
+    try:
+        assert main(["export", name, str(tmp_path / "out"), "--store", str(store)]) == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out/model.safetensors").stat().st_mode & 0o777 == 0o640
+
+
+def test_where_lm_eval_is_not_installed_one_sentence_says_how_to_get_it():
+    program = "import runpy, sys; sys.modules['lm_eval'] = None; " + (
+        "runpy.run_module('harness.lm_eval', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "pip install 'lm-eval>=0.4.13'" in done.stderr

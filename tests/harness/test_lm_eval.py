@@ -230,3 +230,13 @@ def test_the_command_line_is_lm_evals_with_one_more_model():
         env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0 and "run" in done.stdout
+
+
+def test_what_a_user_can_mend_is_one_sentence(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.lm_eval", "run", "--model", "glm_harness",
+         "--model_args", f"store={tmp_path},step=glm", "--tasks", "blimp"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 2 and "no finished model is called 'glm'" in done.stderr
+    assert "Traceback" not in done.stderr
