@@ -48,18 +48,24 @@ def _corpus(grid: Grid, document: Document, wanted: CorpusData, data: Key, place
     paths = corpus_files(grid, wanted)
     if not paths:
         document.blame(place, f"the folder {below_root(grid, wanted.path[0])} has no .txt files")
-    elif not paths[0].is_file():
-        document.blame(place, f"no file {paths[0]}")
-    elif "text" not in (wanted.format, documents.by_name(paths[0])) and wanted.documents != "line":
-        said = f"`documents` is for text files, and {paths[0].name} is none"
-        document.once((*data, "documents"), said)
-    else:
-        try:
-            first = documents.read(paths[0], wanted.format, wanted.field, wanted.documents)
-            next(first, None)
-        except UserError as error:
-            field = (*data, "field")
-            document.blame(field if field in document.values else data, str(error))
+
+    for path in paths:
+        if not path.is_file():
+            document.blame(place, f"no file {path}")
+        elif "text" not in (wanted.format, documents.by_name(path)) and wanted.documents != "line":
+            said = f"`documents` is for text files, and {path.name} is none"
+            document.once((*data, "documents"), said)
+        else:
+            _beginning(document, wanted, path, data)
+
+
+def _beginning(document: Document, wanted: CorpusData, path: Path, data: Key) -> None:
+    """Blame a corpus file whose first document cannot be read."""
+    try:
+        next(documents.read(path, wanted.format, wanted.field, wanted.documents), None)
+    except UserError as error:
+        field = (*data, "field")
+        document.once(field if field in document.values else data, str(error))
 
 
 def _reads_corpus(grid: Grid) -> bool:

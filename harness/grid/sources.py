@@ -140,7 +140,7 @@ def corpus_files(grid: Grid, wanted: CorpusData) -> list[Path]:
     for name in wanted.path:
         path = below_root(grid, name)
         within = (each for ending in files.SUFFIXES for each in path.rglob(f"*.txt{ending}"))
-        found += sorted(within) if path.is_dir() else [path]
+        found += sorted(filter(Path.is_file, within)) if path.is_dir() else [path]
     return found
 
 

@@ -143,12 +143,16 @@ def test_a_folder_of_texts_is_a_corpus_of_a_document_a_file(tmp_path: Path):
     [
         ("{path: empty}", "has no .txt files"),
         ("{path: nowhere.txt}", "no file "),
+        ("{path: two}", "two/b.txt"),
         ("{path: c.jsonl, documents: file}", "`documents` is for text files, and c.jsonl is none"),
         ("{path: c.txt, documents: page}", "use 'line', 'paragraph' or 'file'"),
     ],
 )
 def test_a_corpus_that_is_none_is_refused_with_its_grid(tmp_path: Path, corpus: str, said: str):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "two" / "folder.txt").mkdir(parents=True)
+    (tmp_path / "two" / "a.txt").write_text("x\n")
+    (tmp_path / "two" / "b.txt").write_bytes(b"\xff\xfe\n")
     (tmp_path / "c.jsonl").write_text('{"text": "x"}\n')
     (tmp_path / "c.txt").write_text("x\n")
     (tmp_path / "grid.yaml").write_text(CORPUS % corpus)
