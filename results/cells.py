@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from results import items, paper, samples, selection, statistics
+from results import items, samples, selection, statistics
 from results.paper import Printed
 from results.samples import Sample, Seeds
 from results.selection import Choice, Gain
@@ -265,15 +265,10 @@ def examples(entry: Entry, level: float = statistics.LEVEL) -> tuple[float, floa
 def averaged(
     filled: Mapping[str, tuple[Entry, ...]],
     columns: Sequence[Column],
-    printed: paper.PaperTable | None,
 ) -> Entry:
-    """The mean over tasks, run by run; a run counts only if every task and metric has its
-    number."""
+    """The mean over the table's tasks, run by run; a run counts only if every task and metric has
+    its number."""
     wanted = max((entry.wanted for entries in filled.values() for entry in entries), default=0)
-    if printed and "avg" in printed.columns:
-        lacking = set(printed.columns) - {"avg"} - {column.id for column in columns}
-        if lacking:
-            return Entry("avg", wanted=wanted, reason=f"no average without {_listed(lacking)}")
     entries = [entry for column in columns for entry in filled[column.id]]
     empty = [c.id for c in columns if not all(entry.runs for entry in filled[c.id])]
     if empty or not entries:

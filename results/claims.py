@@ -48,6 +48,7 @@ class Verdict:
     difference: Difference | None = None
     unit: str = "fraction"
     columns: tuple[str, ...] = ()  # that the difference is over
+    whole: int = 0  # columns of the paper's average, where the table has only some of them
     closed: Mapping[str, str] | None = None  # columns that are not testable, with the reason
     p: float | None = None
     p_holm: float | None = None
@@ -106,8 +107,9 @@ class _Part:
 def _asked(claim: Claim, table: Table) -> Verdict:
     """The claim's difference, or the reason why it has none; not yet corrected."""
     paper.one_metric(claim)
-    printed, status = _printed(claim)
-    bare = Verdict(claim, "", "", printed=printed, printed_status=status)
+    whole = _whole(claim, table)
+    printed, status = (None, "") if whole else _printed(claim)
+    bare = Verdict(claim, "", "", whole=whole, printed=printed, printed_status=status)
     lines = {line.paper: line for line in table.lines if line.paper}
     for side in (claim.over, claim.under):
         if side not in lines or lines[side].kind == "not run":
@@ -148,6 +150,14 @@ def _asked(claim: Claim, table: Table) -> Verdict:
         lost=(len(lost[0]), len(lost[1])),
         worst=worst,
     )
+
+
+def _whole(claim: Claim, table: Table) -> int:
+    """How many columns the paper's average is over, for a claim about it on a part of them."""
+    known = paper.table(table.id)
+    if claim.columns != ("avg",) or known is None:
+        return 0
+    return known.whole([column.id for column in table.columns])
 
 
 def _parts(claim: Claim, table: Table, over: Line, under: Line) -> list[_Part]:
@@ -259,7 +269,8 @@ def _once(found: Sequence[Verdict], tables: Mapping[str, Table]) -> list[Verdict
         pair = [lines.get(side) for side in (verdict.claim.over, verdict.claim.under)]
         if verdict.tested and all(pair):
             systems = tuple((line.variant or line.id, line.style) for line in pair if line)
-            key = (systems, verdict.claim.columns)
+            asked = (*verdict.columns, *(verdict.closed or {}))
+            key = (systems, verdict.claim.columns, frozenset(asked))
             earlier = first.setdefault(key, verdict.claim.id)
             if earlier != verdict.claim.id:
                 verdict = replace(verdict, repeats=earlier)
@@ -299,6 +310,8 @@ def _corrected(verdict: Verdict, family: Sequence[Verdict]) -> Verdict:
     if verdict.closed:
         whole = len(verdict.columns) + len(verdict.closed)
         over = f", over the {len(verdict.columns)} of {whole} columns that are testable"
+    if verdict.whole:
+        over += f"; an average of {', '.join(verdict.columns)}, the paper's is of {verdict.whole}"
     if found.error is None:
         counts = f"{found.n[0]} and {found.n[1]}"
         alone = min(found.n) < 2

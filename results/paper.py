@@ -4,7 +4,7 @@ A status is "confirmed" (seen in a named source), "recalled" (remembered, not se
 renderer may show a recalled number as the paper's; see `wording.quoted`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,6 +61,11 @@ class PaperTable:
         said = [f"{group}: {', '.join(rows)}." for group, rows in groups.items() if group]
         number = self.id.replace("table", "Table ").replace("figure", "Figure ")
         return " ".join([f"{number}{word}: {self.title}", *said])
+
+    def whole(self, columns: Collection[str]) -> int:
+        """How many columns the paper's average is over, where these lack one of them; else 0."""
+        averaged = [id for id in self.columns if id != "avg"] if "avg" in self.columns else []
+        return 0 if set(averaged) <= set(columns) else len(averaged)
 
     def printed(
         self, row: str, column: str, metrics: tuple[str, ...], index: int

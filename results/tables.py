@@ -92,13 +92,16 @@ def _table(
     for row in spec["rows"]:
         filled = {column.id: _entries(spec["id"], row, column, cells) for column in columns}
         if average:
-            filled["avg"] = (averaged(filled, columns, printed),)
+            filled["avg"] = (averaged(filled, columns),)
         lines.append(_line(grid, spec, row, labels[row["id"]], filled))
     lines = _by_group(lines)
     floor = _floor(lines, columns, average)
+    whole = printed.whole([column.id for column in columns]) if printed and average else 0
     if average:
-        columns.append(Column("avg", "Avg", ("avg",)))
-    lines = [_beside(line, columns, printed) for line in lines]
+        label = f"Avg of these (the paper's: of {whole})" if whole else "Avg"
+        columns.append(Column("avg", label, ("avg",)))
+    comparable = columns[:-1] if whole else columns
+    lines = [_beside(line, comparable, printed) for line in lines]
     reference = spec.get("reference") or _reference(lines, printed)
     lines = _compare(lines, columns, reference)
     notes = (
@@ -203,7 +206,7 @@ def _beside(line: Line, columns: Sequence[Column], printed: paper.PaperTable | N
         )
         for column in columns
     }
-    return replace(line, cells=cells)
+    return replace(line, cells={**line.cells, **cells})
 
 
 def _reference(lines: Sequence[Line], printed: paper.PaperTable | None) -> str:

@@ -316,11 +316,25 @@ def test_the_papers_own_difference_carries_the_weaker_status(tmp_path):
 
 def test_table_1s_claims_are_backed_by_confirmed_numbers(tmp_path):
     world = World(tmp_path)
-    world.tables.append(table("table1", [row("glm", paper="GLM_Large")], [column("copa")]))
+    world.tables.append(table("table1", [row("glm", paper="GLM_Large")], superglue()))
     found = claims.check(built(world))
     first = next(v for v in found if v.claim.id == "t1-bert-large")
     assert (round(present(first.printed), 1), first.printed_status) == (5.0, "confirmed")
     assert claims.counts(found)["not comparable"] == len(found)
+
+
+def test_a_claim_about_the_average_is_asked_of_a_part_of_its_columns_and_says_so(tmp_path):
+    world = World(tmp_path)
+    rows = [row("glm", paper="GLM_Large"), row("doc", paper="GLM_Doc")]
+    world.tables.append(table("table1", rows, [column("copa"), column("rte")], average=True))
+    for name, level in (("glm", 0.8), ("doc", 0.7)):
+        for p in range(4):
+            for task in ("copa", "rte"):
+                world.put(cell("table1", name, task, p), floor=0.5, acc=level + p / 100)
+    found = next(v for v in claims.check(built(world)) if v.claim.id == "t1-doc")
+    assert found.verdict == "supported" and found.printed is None
+    assert present(found.difference).mean == pytest.approx(10)
+    assert found.reason.endswith("an average of copa, rte, the paper's is of 8")
 
 
 def test_only_claims_about_the_grids_tables_are_asked(tmp_path):

@@ -90,11 +90,16 @@ def test_there_is_no_average_over_a_missing_task(world):
     assert found.reason == "no average without boolq"
 
 
-def test_there_is_no_superglue_average_in_a_table_that_lacks_one_of_its_columns(world):
+def test_the_average_of_a_part_of_the_columns_says_so_and_has_no_number_of_the_papers(world):
     columns = [c for c in superglue() if c["id"] != "record"]
-    world.tables.append(table("table1", [row("glm")], columns, average=True))
-    full_row(world, "glm", set(SUPERGLUE) - {"record"})
-    assert entry(built(world), "glm", "avg").reason == "no average without record"
+    rows = [row("glm", paper="GLM_Large")]
+    world.tables.append(table("table1", rows, columns, average=True))
+    full_row(world, "glm", set(SUPERGLUE) - {"record"}, value=0.5)
+    found = built(world)
+    average = entry(found, "glm", "avg")
+    assert present(average.summary).mean == pytest.approx(50) and average.paper is None
+    assert found.columns[-1].label == "Avg of these (the paper's: of 8)"
+    assert present(entry(found, "glm", "copa").paper).value is not None
 
 
 def test_a_seed_that_lacks_a_task_does_not_enter_the_average(world):
