@@ -30,13 +30,15 @@ class Curve:
         optimisation: Optimisation,
         lead: bool,
         ledger: Mapping[str, float],
+        losses: Sequence[float] = (),
     ) -> None:
+        """`ledger` is that of earlier attempts; `losses` are theirs since the last line."""
         self.session, self.optimisation, self.lead = session, optimisation, lead
         self.every = 1 if device.type == "cpu" else LOG_STEPS
         self.pending: list[tuple[int, Tensor, Tensor, float, Sequence[Piece]]] = []
         self.amounts = {name: value for name, value in ledger.items() if name != "seconds"}
         self.before, self.started = ledger.get("seconds", 0.0), time.monotonic()
-        self.since, self.positions, self.losses = self.started, 0.0, list[float]()
+        self.since, self.positions, self.losses = self.started, 0.0, list(losses)
 
     def ledger(self) -> dict[str, float]:
         """Amounts so far, with the device-seconds of earlier attempts."""

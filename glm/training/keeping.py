@@ -35,23 +35,24 @@ class Keeping:
         """The checkpoint's."""
         return self.session.folder / "checkpoint"
 
-    def begin(self) -> tuple[int, dict[str, float]]:
+    def begin(self) -> tuple[int, dict[str, float], list[float]]:
         """Put a checkpoint's weights and moments in place, if there is one.
 
-        Returns the number of steps that are done, and the ledger so far.
+        Returns the number of steps that are done, the ledger so far, and the losses that no line of
+        the curve has told.
         """
-        step, ledger, looked = 0, dict[str, float](), list[float]()
+        step, ledger, looked, losses = 0, dict[str, float](), list[float](), list[float]()
         if (self.folder / checkpoints.RECORD).exists():
             model, head = self.learner.model, self.learner.head
             extra = checkpoints.restore(self.folder, model, self.optimizer, head)
             step, ledger = int(extra["step"]), dict(extra["ledger"])
-            looked = list(extra.get("looked", ()))
+            looked, losses = list(extra.get("looked", ())), list(extra.get("losses", ()))
         if step and self.lead:
             self.session.log("resume", step=step)
         if self.patience is not None:
             self.patience.losses[:] = looked
         self.saved = time.monotonic()
-        return step, ledger
+        return step, ledger, losses
 
     def after(self, done: int, of: int, curve: Curve) -> None:
         """Between two steps: a snapshot where one is wished, a checkpoint where one is due.
@@ -66,13 +67,13 @@ class Keeping:
         due = time.monotonic() - self.saved > self.seconds
         if (stop or due) and done < of:
             curve.flush()
-            self._checkpoint(done, curve.ledger())
+            self._checkpoint(done, curve)
         if stop and done < of:
             raise Interrupted(f"stopped after step {done} of {of}")
 
-    def _checkpoint(self, done: int, ledger: dict[str, float]) -> None:
+    def _checkpoint(self, done: int, curve: Curve) -> None:
         if self.lead:
-            extra: dict[str, Any] = {"step": done, "ledger": ledger}
+            extra: dict[str, Any] = {"step": done, "ledger": curve.ledger(), "losses": curve.losses}
             if self.patience is not None:
                 extra["looked"] = self.patience.losses
             model, head = self.learner.model, self.learner.head

@@ -65,8 +65,8 @@ def train(
     weights, lead = learner.weights, processes.lead
     optimizer = optim.of(optimisation, weights)
     keeping = Keeping(session, learner, optimizer, patience, checkpoint_seconds, snapshots, lead)
-    done, ledger = keeping.begin()
-    curve = Curve(session, learner.device, optimisation, lead, ledger)
+    done, ledger, losses = keeping.begin()
+    curve = Curve(session, learner.device, optimisation, lead, ledger, losses)
     learner.network.train()
     for step in range(done, optimisation.steps):
         # One step: the losses of its pieces, one clipped update, one line of the curve.

@@ -360,12 +360,13 @@ def _closed(guard: Guard) -> Iterator[None]:
     `ray.init` turns a loopback address that it is given into an outward one. The variable is the
     only way to the loopback (Ray 2.60): there, as on desktops, it is where Ray listens.
     """
-    for name, value in {
+    wanted = {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_AUTH_MODE": "token",  # the default, but silent when it is said aloud
         "RAY_raylet_start_wait_time_s": "120",
-    }.items():
-        os.environ.setdefault(name, value)
+    }
+    ours = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(ours)
     if not os.environ.get("RAY_AUTH_TOKEN") and not os.environ.get("RAY_AUTH_TOKEN_PATH"):
         path = guard.folder / "token"
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -375,7 +376,8 @@ def _closed(guard: Guard) -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[VARIABLE]
+        for name in (VARIABLE, *ours):  # a cluster that this process starts later is not ours
+            os.environ.pop(name, None)
         if os.environ.get("RAY_AUTH_TOKEN_PATH") == str(guard.folder / "token"):
             del os.environ["RAY_AUTH_TOKEN_PATH"]
 
