@@ -104,7 +104,7 @@ def test_a_plan_says_what_its_seeds_can_show_and_what_it_would_take(
     said = capsys.readouterr().out
     assert "3 pretrainings of each show with 80% power" in said
     (rte,) = (line.split() for line in said.splitlines() if line.startswith("rte "))
-    assert rte[:3] == ["rte", "acc", "160"] and rte[5] == "priors"
+    assert rte[:3] == ["rte", "acc", "160"] and "priors" in rte
     spread = power.shipped(priors.read()["rte", "acc"], 1)
     expected = Column("finetuned", "rte", "acc", 160, spread).detectable(3, texts=False)
     assert float(rte[3]) == pytest.approx(expected, abs=0.05)
