@@ -3,7 +3,10 @@
 `python -m bench.controls` does the same with larger models and longer trainings.
 """
 
+from collections.abc import Iterator
+
 import pytest
+import torch
 
 from ablations.systems import VARIANTS
 from tests.glm import learning
@@ -12,6 +15,15 @@ from tests.glm import learning
 KINDS: dict[tuple[object, bool], str] = {}
 for _variant in VARIANTS.values():
     KINDS.setdefault((_variant.objective, bool(_variant.decoder)), _variant.name)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small lose time by threads, and most of it beside another test."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", KINDS.values())
