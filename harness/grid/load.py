@@ -158,15 +158,10 @@ def _path(written: str, path: Key, document: Document) -> str:
 
 def _table(check: Check, written: object, path: Key) -> Table | None:
     """A table of the grid as far as it is sound, checked; None where there is nothing of it."""
-    document, known = check.document, check.known
-    if isinstance(written, str):
-        if not check.name("table", written, known.tables, *path):
-            return None
-        table = known.tables[written]
-        check.pairs(table, [path] * len(table.rows), [path] * len(table.columns), path)
-        return table
-    if isinstance(written, dict) and "table" in written:
-        part = _validated(TablePart, written, document, path)
+    document = check.document
+    named = {"table": written} if isinstance(written, str) else written
+    if isinstance(named, dict) and "table" in named:
+        part = _validated(TablePart, named, document, path)
         return check.part(part, path) if part is not None else None
     inline = _validated(InlineTable, written, document, path)
     if inline is None:
