@@ -42,13 +42,6 @@ def index(
     points: Sequence[Point] = (),
 ) -> str:
     """index.html; `drawings` are SVGs: of the claims, of the loss, and of tables by their ids."""
-    links = [("claims", "Claims")] if verdicts else []
-    links += [(view.stem(table.id), wording.name(table.id)) for table in tables]
-    links += [("budget", "Budget")] if runs else []
-    links += [("loss", "Loss")] if "loss" in drawings else []
-    links += [("curves", "Curves")] if "curves" in drawings else []
-    links += [("examples", "Examples")] if compared else []
-    links += [("samples", "Samples")] if samples else []
     matched = {grid.match} & set(ledger.QUANTITIES)
     values = {
         "title": f"{grid.grid}: tables",
@@ -56,7 +49,7 @@ def index(
         "headline": checklist.headline(verdicts),
         "controls": checklist.controls(tables),
         "facts": [(wording.said(name), text) for name, text in facts(grid, runs).items()],
-        "links": links,
+        "links": _links(tables, drawings, verdicts, runs, compared, samples),
         "reading": checklist.reading(verdicts) if verdicts else "",
         "heads": checklist.HEADS,
         "claims": [_claim(verdict) for verdict in verdicts],
@@ -86,6 +79,27 @@ def index(
         "runs": layout.markup(escapes.script(_runs(grid))),
     }
     return layout.html("page.html.j2", values)
+
+
+def _links(
+    tables: Sequence[Table],
+    drawings: Mapping[str, str],
+    verdicts: Sequence[Verdict],
+    runs: Sequence[Pretraining],
+    compared: Sequence[Compared],
+    samples: Sequence[Sample],
+) -> list[tuple[str, str]]:
+    """The page's parts that there are: anchors and names, in order."""
+    parts = [
+        ("claims", "Claims", bool(verdicts)),
+        *((view.stem(table.id), wording.name(table.id), True) for table in tables),
+        ("budget", "Budget", bool(runs)),
+        ("loss", "Loss", "loss" in drawings),
+        ("curves", "Curves", "curves" in drawings),
+        ("examples", "Examples", bool(compared)),
+        ("samples", "Samples", bool(samples)),
+    ]
+    return [(anchor, name) for anchor, name, there in parts if there]
 
 
 def alone(table: Table) -> str:
